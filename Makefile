@@ -1,0 +1,83 @@
+# The targets that README.md names, and those for working on the code.
+# `make help` lists them; everything that is built goes to bin/ or to the caches
+# of the user.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Without a readable git history (an archive, somebody else's folder) there is no
+# version to tell and none to embed.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STAMP := $(shell git rev-parse --verify -q HEAD >/dev/null 2>&1 && echo true || echo false)
+
+LAB := go run ./test/lab/cmd/lab
+TOOL := go tool -modfile=tools/go.mod
+
+# How long each fuzz target runs in `make fuzz`.
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/vaultk8s, a static binary
+	CGO_ENABLED=0 go build -buildvcs=$(STAMP) -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/vaultk8s ./cmd/vaultk8s
+
+.PHONY: lab
+lab: ## build or install the real servers of the tests (about ten minutes once, then nothing)
+	@$(LAB) build
+
+.PHONY: demo
+demo: lab build ## run the agent against a real Vault and watch a secret rotate
+	@go run ./test/demo
+
+# -count=1: a result from the cache says nothing about the servers of today.
+.PHONY: test
+test: lab ## run every test; the last line counts them
+	@mkdir -p bin
+	@go build -buildvcs=false -o bin/testcount ./internal/testcount
+	@bin/testcount -race -count=1 -timeout 20m ./...
+
+.PHONY: bench
+bench: build ## measure the agent next to the Vault Agent
+	@$(LAB) build bench
+	@go run ./test/bench
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@go test -list '^Fuzz' ./... \
+	  | awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' \
+	  | while read -r package name; do \
+	      echo "$$package $$name"; \
+	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	    done
+
+.PHONY: cover
+cover: lab ## measure which lines of cmd and pkg the tests run; bin/cover.html shows them
+	@mkdir -p bin
+	@go test -count=1 -timeout 20m -coverpkg=./cmd/...,./pkg/... -coverprofile=bin/cover.out ./...
+	@go tool cover -html bin/cover.out -o bin/cover.html
+	@go tool cover -func bin/cover.out | tail -n 1
+
+.PHONY: format
+format: ## format all code
+	$(TOOL) golangci-lint fmt
+
+.PHONY: generate
+generate: ## write the generated files anew
+	go generate ./...
+	go test ./internal/arch -run '^TestModules$$' -update
+
+# In the order of what is quickest to know. The last step is for CI: it fails if
+# `generate` changed something, so run it on a committed tree.
+.PHONY: check
+check: ## check format, vet, lint, go.mod and generated files; fails on a dirty tree
+	@unformatted=$$($(TOOL) gofumpt -l cmd internal pkg test); \
+	  if [ -n "$$unformatted" ]; then echo "run make format; not formatted:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(TOOL) golangci-lint run
+	go mod tidy -diff
+	$(MAKE) --no-print-directory generate
+	@if [ -n "$$(git status --porcelain)" ]; then echo "the tree is dirty:"; git status --short; exit 1; fi

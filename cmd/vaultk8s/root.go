@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+// run runs one command and returns the exit code: 0, or 1 after an error, which
+// is printed.
+func run(ctx context.Context, args []string) int {
+	root := newRootCommand()
+	root.SetArgs(doubleDashes(args))
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(root.ErrOrStderr(), "Error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "vaultk8s",
+		Short:         "Brings the secrets of Vault and OpenBao to Kubernetes workloads",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newAgentCommand(), newConfigCommand(), newVersionCommand())
+	return root
+}
+
+// doubleDashes gives the long flags of the agent command the two dashes that
+// they have elsewhere: the Vault Agent, whose command lines users keep, writes
+// them with one. A flag of one letter, and what follows "--", stay as they are.
+func doubleDashes(args []string) []string {
+	if len(args) == 0 || args[0] != "agent" {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+			args[i] = "-" + arg
+		}
+	}
+	return args
+}

@@ -1,0 +1,127 @@
+package arch
+
+// room is one row of the map: a folder and what it may use of ours.
+type room struct {
+	dir string   // pattern; the packages of one room may use each other
+	use []string // patterns; "..." for anything
+}
+
+// rooms follows the way of the data: config, auth, vault, lease and secret,
+// render, sink; the modes only arrange those. Arrows go down, never up.
+func rooms() []room {
+	const (
+		sensitive = "pkg/sensitive"
+		config    = "pkg/config/..."
+		section   = "pkg/config" // typed sections, without the agent document
+		lease     = "pkg/lease"
+		auth      = "pkg/auth"
+		vault     = "pkg/vault"
+		secret    = "pkg/secret"
+		render    = "pkg/render/..."
+		sinks     = "pkg/sink/..."
+		telemetry = "pkg/telemetry"
+	)
+	core := []string{config, auth, vault, lease, secret, render, sinks, telemetry, sensitive}
+	return []room{
+		{dir: sensitive},
+		{dir: lease},
+		{dir: config, use: []string{sensitive}},
+		{dir: telemetry, use: []string{section}},
+		{dir: auth, use: []string{sensitive, section}},
+		{dir: vault, use: []string{auth, section, lease, sensitive}},
+		{dir: secret, use: []string{vault, lease, auth, sensitive}},
+		{dir: render, use: []string{secret, sensitive}},
+		{dir: "pkg/sink/file/...", use: []string{sensitive}},
+		{dir: "pkg/sink/process/...", use: []string{sensitive}},
+		{dir: "pkg/sink/kubesecret/...", use: []string{sensitive}},
+
+		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive}},
+		{dir: "pkg/agent/...", use: core},
+		{dir: "pkg/csi/...", use: core},
+		{dir: "pkg/operator/...", use: core},
+		{dir: "pkg/check/...", use: core},
+		{dir: "pkg/migrate/...", use: []string{config}},
+
+		{dir: "cmd/...", use: []string{
+			config, telemetry, "pkg/injector/...", "pkg/agent/...", "pkg/csi/...", "pkg/operator/...",
+			"pkg/check/...", "pkg/migrate/...",
+		}},
+		{dir: "internal/arch"},
+		{dir: "internal/golden"},
+		{dir: "internal/testcount"},
+		{dir: "internal/fakevault/..."},
+		{dir: "test/...", use: []string{"..."}},
+	}
+}
+
+// names narrows a row: of package use, a room may mention only these names.
+type names struct {
+	dir, use string
+	allowed  []string
+}
+
+func narrowed() []names {
+	return []names{
+		// A store must not log in, or it would do so behind its session's back.
+		{dir: "pkg/secret", use: "pkg/auth", allowed: []string{"Token"}},
+	}
+}
+
+// tests is the pattern of all test files.
+const tests = "*_test.go"
+
+// library is a row of the second map: who may import a library. The row with
+// the longest matching prefix counts, so an exception is a row of its own.
+type library struct {
+	prefix string   // of import paths: the path itself or what is below it
+	by     []string // patterns of folders or files; none: nobody
+	why    string
+}
+
+func libraries() []library {
+	kubernetes := []string{
+		"pkg/operator/...", "pkg/injector/...", "pkg/check/...", "pkg/sink/kubesecret/...",
+		"pkg/auth/satoken.go", "pkg/auth/satoken_test.go", "test/...",
+	}
+	const fewKnow = "only operator, injector, check, sink/kubesecret and auth/satoken.go know Kubernetes"
+	return []library{
+		{"github.com/spf13/cobra", []string{"cmd/..."}, "only cmd knows cobra"},
+		{"github.com/spf13/viper", []string{"pkg/config"}, "only config knows viper"},
+		{"github.com/hashicorp/hcl", []string{"pkg/config/..."}, "only config reads HCL"},
+		{"k8s.io", kubernetes, fewKnow},
+		{"sigs.k8s.io", kubernetes, fewKnow},
+		{"sigs.k8s.io/secrets-store-csi-driver/provider", []string{"pkg/csi/...", "test/..."}, "only csi speaks to the driver"},
+		{"mvdan.cc/sh", []string{"pkg/sink/process/..."}, "only sink/process runs commands"},
+		{"github.com/hashicorp/vault", nil, "its license does not allow it; the module vault/api does"},
+		{"github.com/hashicorp/vault/api", []string{"pkg/auth/...", "pkg/vault/...", "test/..."}, "only auth and vault talk to Vault"},
+		{"github.com/hashicorp/vault-secrets-operator", nil, "its license does not allow it"},
+		{"github.com/hashicorp/consul-template", nil, "pkg/render has a dialect of its own"},
+		{"github.com/stretchr/testify", nil, "tests use testing and go-cmp"},
+		{"log", []string{tests}, "log/slog is our logger"},
+		{"log/slog", []string{
+			"cmd/...", "pkg/agent/...", "pkg/csi/...", "pkg/injector/...", "pkg/operator/...", "pkg/telemetry", "pkg/sensitive", tests,
+		}, "only the top logs, the rest returns errors"},
+		{module + "/test/lab", []string{"test/...", "internal/fakevault/conformance/real_test.go"}, "real servers are started only below test/"},
+	}
+}
+
+// distance is a rule about the whole way: from may not reach to, not even
+// through other packages of ours.
+type distance struct {
+	from, to string // to: a folder of ours or a prefix of import paths
+	why      string
+}
+
+func distances() []distance {
+	const noClient = "the injector never contacts Vault"
+	return []distance{
+		{"pkg/injector/...", "github.com/hashicorp/vault/api", noClient},
+		{"pkg/injector/...", module + "/pkg/vault", noClient},
+		{"pkg/injector/...", module + "/pkg/auth", noClient},
+	}
+}
+
+// standardOnly lists rooms that use nothing but the standard library.
+func standardOnly() []string {
+	return []string{"pkg/lease", "pkg/sensitive", "internal/fakevault", "internal/testcount"}
+}

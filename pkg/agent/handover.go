@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/auth"
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
+	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
+	"github.com/vaultk8s/vaultk8s/pkg/sink/file"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
+)
+
+const (
+	// defaultHandoverDir is the memory volume that the injector mounts into the
+	// init container and the sidecar alike, and nowhere else.
+	defaultHandoverDir = "/vault/agent-cache"
+	handoverFile       = "vaultk8s-handover"
+	handoverKeyFile    = "vaultk8s-handover.key"
+	// handoverDelay gathers the changes of a moment into one write.
+	handoverDelay = 200 * time.Millisecond
+)
+
+// handover passes token and leases to the next agent of the same pod and
+// identity: from the init container to the sidecar, and from a sidecar to its
+// successor after a restart. The file is encrypted with a key that lies beside
+// it, bound to the identity, and both lie on a memory volume: what the key adds
+// is that neither file alone, nor a file of another identity, is of use.
+type handover struct {
+	agent *Agent
+	dir   string // "": there is no hand-over
+	entry *lease.Entry
+	mu    sync.Mutex // one write at a time
+}
+
+// handoverJSON is the file's content before encryption.
+type handoverJSON struct {
+	Token   auth.Token      `json:"token"`
+	Value   string          `json:"value"`
+	Expires time.Time       `json:"expires"`
+	Secrets json.RawMessage `json:"secrets"`
+}
+
+func newHandover(a *Agent) *handover {
+	h := &handover{agent: a, dir: defaultHandoverDir}
+	if p := h.persist(); p != nil && p.Path != "" {
+		h.dir = p.Path
+	}
+	h.entry = a.schedule.AddUrgent(time.Time{}, func(context.Context) time.Time {
+		if err := h.save(); err != nil {
+			a.log.Warn("hand-over not written", fieldError(err))
+		}
+		return time.Time{}
+	})
+	return h
+}
+
+// load reads what the agent before left; nothing is not an error. What cannot
+// be used is an error only where the document says exit_on_err.
+func (h *handover) load() (*auth.Token, []secret.Held, error) {
+	if err := h.usable(); err != nil {
+		h.dir = ""
+		return nil, nil, h.tolerate(err)
+	}
+	if h.dir == "" {
+		return nil, nil, nil
+	}
+	content, err := h.read()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
+	}
+	if !content.Expires.IsZero() && !content.Expires.After(time.Now()) {
+		return nil, nil, nil
+	}
+	held, err := secret.DecodeHeld(content.Secrets)
+	if err != nil {
+		return nil, nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
+	}
+	token := content.Token
+	token.Value = sensitive.New(content.Value)
+	h.agent.log.Info("took over token and secrets", slog.String(telemetry.FieldFile, h.path()), slog.Int(telemetry.FieldSecrets, len(held)))
+	return &token, held, nil
+}
+
+// usable decides whether there is a hand-over at all. The default directory may
+// be missing; one that was asked for may not. Neither may be on a disk.
+func (h *handover) usable() error {
+	asked := h.persist() != nil
+	memory, err := file.MemoryBacked(h.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !asked:
+		h.dir = ""
+		return nil
+	case err != nil:
+		return fmt.Errorf("no hand-over: %w", err)
+	case !memory:
+		return fmt.Errorf("no hand-over: %q is not on a memory volume (emptyDir with medium: Memory)", h.dir)
+	}
+	return nil
+}
+
+func (h *handover) tolerate(err error) error {
+	if p := h.persist(); p != nil && p.ExitOnErr {
+		return err
+	}
+	h.agent.log.Warn("starting without what an agent before held", fieldError(err))
+	return nil
+}
+
+// changed asks for the file to be written soon.
+func (h *handover) changed() {
+	if h.dir != "" {
+		h.entry.Wake(time.Now().Add(handoverDelay))
+	}
+}
+
+// save writes the file as things are now.
+func (h *handover) save() error {
+	state := h.agent.session.State()
+	if h.dir == "" || state.Token == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	secrets, err := secret.EncodeHeld(h.agent.store.Held(h.agent.identity))
+	if err != nil {
+		return fmt.Errorf("encode hand-over: %w", err)
+	}
+	plain, err := json.Marshal(handoverJSON{Token: *state.Token, Value: state.Token.Value.Reveal(), Expires: state.Expires, Secrets: secrets})
+	if err != nil {
+		return fmt.Errorf("encode hand-over: %w", err)
+	}
+	box, err := h.box(true)
+	if err != nil {
+		return err
+	}
+	sealed := box.Seal(nil, nil, plain, h.binding())
+	clear(plain)
+	return h.write(h.path(), sealed)
+}
+
+// remove takes the file away, because the token in it is about to be revoked.
+func (h *handover) remove() {
+	if h.dir != "" {
+		_ = os.Remove(h.path()) // not there is as good; a revoked token in it is harmless
+	}
+}
+
+func (h *handover) read() (*handoverJSON, error) {
+	sealed, err := os.ReadFile(h.path())
+	if err != nil {
+		return nil, err
+	}
+	box, err := h.box(false)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := box.Open(nil, nil, sealed, h.binding())
+	if err != nil {
+		return nil, errors.New("the file is damaged, or was written for another identity")
+	}
+	defer clear(plain)
+	var content handoverJSON
+	if err := json.Unmarshal(plain, &content); err != nil {
+		return nil, errors.New("the file has an unknown form")
+	}
+	return &content, nil
+}
+
+// box returns the cipher: AES-256-GCM with random nonces, which may seal 2^32
+// files with one key; at five a second that is 27 years.
+func (h *handover) box(create bool) (cipher.AEAD, error) {
+	path := filepath.Join(h.dir, handoverKeyFile)
+	key, err := os.ReadFile(path)
+	if (errors.Is(err, fs.ErrNotExist) || (err == nil && len(key) != 32)) && create {
+		key = make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("make hand-over key: %w", err)
+		}
+		err = h.write(path, key)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hand-over key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("hand-over key: %w", err)
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// binding ties the file to the identity that it was written for.
+func (h *handover) binding() []byte {
+	text, _ := json.Marshal(h.agent.identity) // a struct of strings always encodes
+	return text
+}
+
+func (h *handover) write(path string, content []byte) error {
+	private := fs.FileMode(0o600)
+	_, err := file.Write(context.Background(), file.Spec{Path: path, Perm: &private}, content)
+	return err
+}
+
+func (h *handover) path() string { return filepath.Join(h.dir, handoverFile) }
+
+// persist is the document's block about the hand-over, nil where it has none.
+func (h *handover) persist() *agentfile.Persist {
+	if cache := h.agent.o.Document.Cache; cache != nil {
+		return cache.Persist
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/render"
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
+	"github.com/vaultk8s/vaultk8s/pkg/sink/file"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
+)
+
+// write delivers one rendered template: first what writeToFile asked for, then
+// the destination. Only a destination that really changed counts as a
+// delivery, is audited and has its command run.
+func (a *Agent) write(ctx context.Context, u *unit, result *render.Result) error {
+	for _, w := range result.Writes {
+		side := file.Side{Path: w.Path, User: w.User, Group: w.Group, Perm: w.Perm, Append: w.Append, Newline: w.Newline, Content: w.Content}
+		if err := file.WriteSide(ctx, side); err != nil {
+			return err
+		}
+	}
+	spec := file.Spec{
+		Path: u.spec.Destination, Perm: u.spec.Perms, User: u.spec.User, Group: u.spec.Group,
+		CreateDirs: u.spec.CreateDestDirs, Backup: u.spec.Backup,
+	}
+	outcome, err := file.Write(ctx, spec, result.Output)
+	if err != nil {
+		a.o.Metrics.Deliveries.WithLabelValues(telemetry.OutcomeFailed).Inc()
+		return err
+	}
+	if !outcome.Written {
+		return nil
+	}
+	a.o.Metrics.Deliveries.WithLabelValues(telemetry.OutcomeOK).Inc()
+	a.o.Metrics.LastDelivery.SetToCurrentTime()
+	a.audit(u, result.Used)
+	a.queue.add(u.spec)
+	return nil
+}
+
+// audit writes the one line that tells who got what, which version or lease of
+// it, and until when; never a value.
+func (a *Agent) audit(u *unit, used []secret.Query) {
+	list := make(provenances, 0, len(used))
+	for _, q := range used {
+		if w := u.watches[q]; w != nil {
+			list = append(list, provenanceOf(w.State()))
+		}
+	}
+	a.log.Info("delivered", fieldDestination(u), slog.String(telemetry.FieldIdentity, a.who()), slog.Any(telemetry.FieldSecrets, list))
+}
+
+// provenance tells which state of a secret was delivered.
+type provenance struct {
+	Secret  string     `json:"secret"`
+	Version string     `json:"version,omitempty"` // of KV version 2
+	Lease   string     `json:"lease,omitempty"`
+	Expires *time.Time `json:"expires,omitempty"`
+}
+
+func provenanceOf(state secret.State) provenance {
+	p := provenance{Secret: state.Query.String(), Version: kvVersion(state)}
+	if state.Response != nil {
+		p.Lease = state.Response.LeaseID
+	}
+	if !state.Expires.IsZero() {
+		expires := state.Expires.UTC().Truncate(time.Second)
+		p.Expires = &expires
+	}
+	return p
+}
+
+// provenances are a list in JSON logs, and one readable value in text logs.
+type provenances []provenance
+
+// MarshalJSON implements json.Marshaler; without it MarshalText would win.
+func (list provenances) MarshalJSON() ([]byte, error) { return json.Marshal([]provenance(list)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (list provenances) MarshalText() ([]byte, error) {
+	var b strings.Builder
+	for i, p := range list {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(p.Secret)
+		if p.Version != "" {
+			b.WriteString(" version " + p.Version)
+		}
+		if p.Lease != "" {
+			b.WriteString(" lease " + p.Lease)
+		}
+		if p.Expires != nil {
+			b.WriteString(" until " + p.Expires.Format(time.RFC3339))
+		}
+	}
+	return []byte(b.String()), nil
+}
+
+// kvVersion returns the version of a KV version 2 secret, "" for anything else.
+func kvVersion(state secret.State) string {
+	if state.Response == nil {
+		return ""
+	}
+	metadata, _ := state.Response.Data.Reveal()["metadata"].(map[string]any)
+	version, _ := metadata["version"].(json.Number)
+	return version.String()
+}
+
+// who names the identity for people: role and subject.
+func (a *Agent) who() string {
+	if a.identity.Role == "" {
+		return a.identity.Subject
+	}
+	return a.identity.Role + " " + a.identity.Subject
+}
+
+func fieldDestination(u *unit) slog.Attr { return slog.String(telemetry.FieldDestination, u.name()) }
+
+func fieldError(err error) slog.Attr { return slog.String(telemetry.FieldError, err.Error()) }

@@ -1,0 +1,50 @@
+// Package auth knows who we are: one small [Method] per way to log in to Vault.
+//
+// A Method turns credentials (a service-account token, a secret id, a token
+// file) into a [Token]. It reads its credentials anew at every login, because
+// the kubelet and other issuers rotate them, and it holds no state beyond what
+// its source cannot give twice. Methods never retry and never log: keeping a
+// token alive, backing off and logging in again belong to the session in
+// package vault. [New] chooses the Method that a configuration names.
+package auth
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
+)
+
+// Method is one way to log in.
+type Method interface {
+	// Login reads the credentials and exchanges them for a token. An error of
+	// the exchange is returned wrapped, so that its kind can be judged with
+	// errors.As; an error of the credentials names the file or option.
+	Login(ctx context.Context, vault Exchanger) (*Token, error)
+}
+
+// Exchanger sends one request of a login to Vault.
+type Exchanger interface {
+	Exchange(ctx context.Context, r Request) (*api.Secret, error)
+}
+
+// Request is one request of a login.
+type Request struct {
+	Method string           // HTTP method
+	Path   string           // below /v1/, without a leading slash
+	Token  sensitive.String // empty for a login proper
+	Body   map[string]any   // nil for none; it holds credentials
+}
+
+// Token is what a login yields.
+type Token struct {
+	Value     sensitive.String `json:"-"`
+	Accessor  string
+	TTL       time.Duration // 0: it does not expire (a root token)
+	Renewable bool
+	Batch     bool // a batch token: it cannot be renewed, and has no accessor
+	Policies  []string
+	Metadata  map[string]string
+}

@@ -1,0 +1,175 @@
+package auth
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vaultk8s/vaultk8s/pkg/config"
+)
+
+func TestNewRefuses(t *testing.T) {
+	cases := map[string]struct {
+		config config.Auth
+		want   string
+	}{
+		"unknown": {
+			config: config.Auth{Method: "x"},
+			want:   `auth method "x" is not supported; supported are approle, jwt, kubernetes, token_file`,
+		},
+		"none": {
+			want: `auth method "" is not supported; supported are approle, jwt, kubernetes, token_file`,
+		},
+		"kubernetes": {
+			config: config.Auth{Method: "kubernetes", Options: map[string]string{"role": "  "}},
+			want:   `auth method "kubernetes": option "role" is required`,
+		},
+		"jwt, all at once": {
+			config: config.Auth{Method: "jwt", Options: map[string]string{"remove_jwt_after_reading": "maybe"}},
+			want: `auth method "jwt": option "role" is required` + "\n" +
+				`auth method "jwt": option "path" is required` + "\n" +
+				`auth method "jwt": option "remove_jwt_after_reading" must be true or false, not "maybe"`,
+		},
+		"approle": {
+			config: config.Auth{Method: "approle", Role: "web"},
+			want:   `auth method "approle": option "role_id_file_path" is required`,
+		},
+		"token_file": {
+			config: config.Auth{Method: "token_file", Options: map[string]string{"role": "web"}},
+			want:   `auth method "token_file": option "token_file_path" is required`,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			method, err := New(tc.config)
+			wantError(t, err, tc.want)
+			if method != nil {
+				t.Errorf("method = %v, want none beside an error", method)
+			}
+		})
+	}
+}
+
+func TestNewAccepts(t *testing.T) {
+	cases := map[string]struct {
+		config config.Auth
+		reason string
+	}{
+		"role by shorthand": {config: config.Auth{Method: "kubernetes", Role: "web"}},
+		"unknown options": {
+			config: config.Auth{Method: "approle", Options: map[string]string{"role_id_file_path": "/r", "role": "web", "token_path": "/t", "type": "iam"}},
+			reason: "annotations set token_path and role for every method",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if _, err := New(tc.config); err != nil {
+				t.Errorf("New() = %v; %s", err, tc.reason)
+			}
+		})
+	}
+}
+
+func TestMount(t *testing.T) {
+	cases := map[string]struct{ mount, want string }{
+		"default": {mount: "", want: "auth/kubernetes/login"},
+		"given":   {mount: "auth/kubernetes-prod", want: "auth/kubernetes-prod/login"},
+		"slashes": {mount: "/auth/team/k8s/", want: "auth/team/k8s/login"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := newOptions(config.Auth{Method: "kubernetes", Mount: tc.mount}).loginPath(); got != tc.want {
+				t.Errorf("loginPath() = %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestTruth(t *testing.T) {
+	cases := map[string]struct {
+		value    string
+		fallback bool
+		want     bool
+	}{
+		"unset, true":  {fallback: true, want: true},
+		"unset, false": {},
+		"true":         {value: "true", want: true},
+		"True":         {value: " True ", want: true},
+		"tRUE":         {value: "tRUE", want: true},
+		"1":            {value: "1", want: true},
+		"yes":          {value: "yes", want: true},
+		"on":           {value: "ON", want: true},
+		"false":        {value: "false", fallback: true},
+		"0":            {value: "0", fallback: true},
+		"no":           {value: "No", fallback: true},
+		"off":          {value: "off", fallback: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			o := newOptions(config.Auth{Options: map[string]string{"o": tc.value}})
+			if got := o.truth("o", tc.fallback); got != tc.want || o.problems != nil {
+				t.Errorf("truth() = %v with %v, want %v", got, o.problems, tc.want)
+			}
+		})
+	}
+}
+
+func TestSubjectAndWatched(t *testing.T) {
+	token := file(t, makeJWT(t, map[string]any{"sub": "system:serviceaccount:shop:web"})+"\n")
+	anonymous := file(t, makeJWT(t, map[string]any{"sub": 7}))
+	garbled := file(t, "not a token")
+	cases := map[string]struct {
+		config  config.Auth
+		subject string
+		watched []string
+	}{
+		"kubernetes": {
+			config:  config.Auth{Method: "kubernetes", Options: map[string]string{"token_path": token}},
+			subject: "system:serviceaccount:shop:web",
+		},
+		"kubernetes without a file": {
+			config:  config.Auth{Method: "kubernetes", Options: map[string]string{"token_path": "/nonexistent/token"}},
+			subject: "/nonexistent/token",
+		},
+		"kubernetes with another file": {
+			config:  config.Auth{Method: "kubernetes", Options: map[string]string{"token_path": garbled}},
+			subject: garbled,
+		},
+		"jwt": {
+			config:  config.Auth{Method: "jwt", Options: map[string]string{"path": token}},
+			subject: "system:serviceaccount:shop:web",
+			watched: []string{token},
+		},
+		"jwt of nobody": {
+			config:  config.Auth{Method: "jwt", Options: map[string]string{"path": anonymous}},
+			subject: anonymous,
+			watched: []string{anonymous},
+		},
+		"approle": {
+			config:  config.Auth{Method: "approle", Options: map[string]string{"role_id_file_path": "/r", "secret_id_file_path": "/s"}},
+			subject: "/r",
+			watched: []string{"/r", "/s"},
+		},
+		"approle without a secret id": {
+			config:  config.Auth{Method: "approle", Options: map[string]string{"role_id_file_path": "/r"}},
+			subject: "/r",
+			watched: []string{"/r"},
+		},
+		"token_file": {
+			config:  config.Auth{Method: "token_file", Options: map[string]string{"token_file_path": token}},
+			subject: token,
+			watched: []string{token},
+		},
+		"unknown": {config: config.Auth{Method: "x"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := Subject(tc.config); got != tc.subject {
+				t.Errorf("Subject() = %q, want %q", got, tc.subject)
+			}
+			if diff := cmp.Diff(tc.watched, Watched(tc.config)); diff != "" {
+				t.Errorf("Watched() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,66 @@
+package secret
+
+import (
+	"slices"
+	"time"
+)
+
+// Watch is an interest in one secret. As long as it is open the secret is held
+// and kept fresh.
+type Watch struct {
+	store  *Store
+	entry  *entry
+	notify func()
+}
+
+// Watch opens an interest in a query of an identity that was attached. Notify
+// is called, without locks held, whenever the state changed in a way that
+// matters to a reader: new data, or an attempt that failed or succeeded again.
+// It must not block; nil is allowed. The first watch of a query makes the store
+// fetch it.
+func (s *Store) Watch(id Identity, q Query, notify func()) *Watch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.findOrAdd(id, q, time.Now())
+	w := &Watch{store: s, entry: e, notify: notify}
+	e.watches = append(e.watches, w)
+	e.idle = time.Time{}
+	return w
+}
+
+// findOrAdd returns the entry of a query, and makes one that is due at that
+// time. The caller holds mu.
+func (s *Store) findOrAdd(id Identity, q Query, due time.Time) *entry {
+	if e := s.find(id, q); e != nil {
+		return e
+	}
+	g := s.groups[id]
+	if g == nil {
+		panic("secret: watch of an identity that was not attached")
+	}
+	e := &entry{store: s, group: g, state: State{Query: q, Reason: FirstRead, Due: due}}
+	e.task = s.schedule.Add(due, e.step)
+	g.entries[q] = e
+	return e
+}
+
+// State returns the newest whole state.
+func (w *Watch) State() State {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	return w.entry.state
+}
+
+// Close ends the interest. A secret that nobody watches is kept for the linger
+// time of its policy, so that a template whose branches flip does not throw
+// credentials away and ask for new ones.
+func (w *Watch) Close() {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	e := w.entry
+	e.watches = slices.DeleteFunc(e.watches, func(other *Watch) bool { return other == w })
+	if len(e.watches) == 0 {
+		e.idle = time.Now()
+		e.task.Wake(e.idle.Add(e.group.policy.Linger))
+	}
+}

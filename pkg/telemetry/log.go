@@ -1,0 +1,86 @@
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/vaultk8s/vaultk8s/pkg/config"
+)
+
+// Names of log fields.
+const (
+	FieldAddress     = "address"
+	FieldAttempt     = "attempt"
+	FieldCommand     = "command"
+	FieldDestination = "destination"
+	FieldDuration    = "duration"
+	FieldError       = "error"
+	FieldExpires     = "expires"
+	FieldFile        = "file"
+	FieldIdentity    = "identity"
+	FieldKind        = "kind"
+	FieldLease       = "lease"
+	FieldMethod      = "method"
+	FieldPath        = "path"
+	FieldReason      = "reason"
+	FieldRetryAt     = "retry_at"
+	FieldSecrets     = "secrets"
+	FieldTemplate    = "template"
+	FieldTTL         = "ttl"
+	FieldVersion     = "version"
+)
+
+// LevelTrace is below slog.LevelDebug, for what the old tools call trace.
+const LevelTrace = slog.LevelDebug - 4
+
+// NewLogger makes the program's logger, and returns what closes its file. The
+// level and format were checked with the configuration.
+func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, error) {
+	out, closeLog := stderr, func() error { return nil }
+	if c.File != "" {
+		f, err := openLog(c.File)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open log file %q: %w", c.File, err)
+		}
+		out, closeLog = f, f.Close
+	}
+	options := &slog.HandlerOptions{Level: level(c.Level), ReplaceAttr: nameLevel}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(out, options)), closeLog, nil
+	}
+	return slog.New(slog.NewTextHandler(out, options)), closeLog, nil
+}
+
+// openLog opens a log file to append to; in a directory it is agent.log.
+func openLog(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "agent.log")
+	}
+	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+}
+
+func level(name string) slog.Level {
+	switch name {
+	case "trace":
+		return LevelTrace
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// nameLevel shows the trace level by its name, which slog does not know.
+func nameLevel(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.LevelKey && a.Value.Any() == LevelTrace {
+		return slog.String(slog.LevelKey, "TRACE")
+	}
+	return a
+}

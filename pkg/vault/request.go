@@ -1,0 +1,44 @@
+package vault
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/auth"
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
+)
+
+// Request is one call of Vault's HTTP API.
+type Request struct {
+	Method  string // HTTP method; LIST is sent as GET with list=true
+	Path    string // below /v1/, without a leading slash
+	Query   url.Values
+	Body    map[string]any   // nil for none
+	WrapTTL time.Duration    // 0: not wrapped
+	KV      bool             // complete the path where its mount is KV version 2
+	Token   sensitive.String // in place of the session's token; empty: the session's
+}
+
+// Response is what Vault answered. Its data does not print itself.
+type Response struct {
+	RequestID     string
+	LeaseID       string
+	LeaseDuration time.Duration
+	Renewable     bool
+	Data          sensitive.Data
+	Warnings      []string
+	Auth          *auth.Token
+	WrapInfo      *WrapInfo
+	Received      time.Time // when the answer came, on our clock
+	Epoch         uint64    // of the session's token that asked; its leases end with that token
+}
+
+// WrapInfo describes a wrapped response.
+type WrapInfo struct {
+	Token           sensitive.String
+	Accessor        string
+	TTL             time.Duration
+	CreationTime    time.Time
+	CreationPath    string
+	WrappedAccessor string
+}

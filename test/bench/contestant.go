@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// contestant is one of the two agents.
+type contestant struct {
+	name    string
+	binary  string
+	size    int64  // of the binary, in bytes
+	version string // of Go that it was built with
+}
+
+func newContestant(name, binary string) (contestant, error) {
+	path, err := filepath.Abs(binary)
+	if err != nil {
+		return contestant{}, fmt.Errorf("find %s: %w", name, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return contestant{}, fmt.Errorf("find %s (build it first): %w", name, err)
+	}
+	built, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return contestant{}, fmt.Errorf("find %s: %w", name, err)
+	}
+	return contestant{name: name, binary: path, size: info.Size(), version: built.GoVersion}, nil
+}
+
+// start runs an agent with a job, of which it prepares the directory anew.
+func (c contestant) start(ctx context.Context, j job) (*attended, error) {
+	if err := j.prepare(); err != nil {
+		return nil, err
+	}
+	argv := []string{c.binary, "agent", "-config=" + j.documentPath()}
+	p, err := startAttended(ctx, j.file("log"), c.env(j.dir), argv)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return p, nil
+}
+
+// env is all that an agent sees of the environment: nothing of the caller's may
+// change what is measured. The old agent ignores our variable.
+func (c contestant) env(dir string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VAULTK8S_AGENT_SOCKET=" + filepath.Join(dir, "s")}
+}
+
+// finish runs an agent that ends by itself, and checks what it delivered.
+func (c contestant) finish(ctx context.Context, j job) (cost, error) {
+	p, err := c.start(ctx, j)
+	if err != nil {
+		return cost{}, err
+	}
+	spent, err := p.wait()
+	if err == nil {
+		err = j.check()
+	}
+	if err != nil {
+		return spent, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return spent, nil
+}
+
+// sidecar runs an agent that goes on, calls f once everything is rendered, and
+// stops it.
+func (c contestant) sidecar(ctx context.Context, j job, f func(p *attended) error) error {
+	p, err := c.start(ctx, j)
+	if err != nil {
+		return err
+	}
+	err = await(ctx, "rendered files", func() (bool, error) { return j.check() == nil, p.alive() })
+	if err == nil {
+		err = f(p)
+	}
+	_, stopErr := p.stop()
+	if err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// alive returns an error, with the end of the log, when the process has ended.
+func (p *attended) alive() error {
+	if _, err := readMemory(p.pid); err != nil {
+		return fmt.Errorf("%w; the end of its log:\n%s", err, p.tail())
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// kind is what a request to Vault is for.
+type kind string
+
+const (
+	login  kind = "login"
+	lookUp kind = "mount look-up"
+	read   kind = "read"
+	renew  kind = "renew"
+	other  kind = "other"
+)
+
+// kinds lists all of them, in the order of the table.
+func kinds() []kind { return []kind{login, lookUp, read, renew, other} }
+
+// classify tells what a request is for.
+func classify(method, path string) kind {
+	path = strings.TrimPrefix(path, "/v1/")
+	switch {
+	case strings.HasPrefix(path, "auth/") && strings.HasSuffix(path, "/login"):
+		return login
+	case strings.HasPrefix(path, "sys/internal/ui/mounts/"):
+		return lookUp
+	case strings.HasPrefix(path, "sys/leases/renew"), path == "auth/token/renew-self", path == "auth/token/renew":
+		return renew
+	case method == http.MethodGet && !strings.HasPrefix(path, "sys/") && !strings.HasPrefix(path, "auth/"):
+		return read
+	default:
+		return other
+	}
+}
+
+// proxy stands before Vault and counts what passes.
+type proxy struct {
+	address string
+	server  *http.Server
+	served  chan struct{} // closed when the server has ended
+	mu      sync.Mutex
+	counts  map[kind]int
+	others  map[string]int // what was of the kind other
+	newest  time.Time
+}
+
+func startProxy(ctx context.Context, target string) (*proxy, error) {
+	to, err := url.Parse(target)
+	if err != nil {
+		return nil, fmt.Errorf("start proxy: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start proxy: %w", err)
+	}
+	p := &proxy{address: "http://" + l.Addr().String(), served: make(chan struct{}), counts: map[kind]int{}, others: map[string]int{}}
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	p.server = &http.Server{ReadHeaderTimeout: stopGrace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.count(r)
+		forward.ServeHTTP(w, r)
+	})}
+	go func() {
+		defer close(p.served)
+		_ = p.server.Serve(l) // it ends by close
+	}()
+	return p, nil
+}
+
+func (p *proxy) count(r *http.Request) {
+	k := classify(r.Method, r.URL.Path)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[k]++
+	p.newest = time.Now()
+	if k == other {
+		p.others[r.Method+" "+r.URL.Path]++
+	}
+}
+
+// quiet tells whether nothing has passed for a while.
+func (p *proxy) quiet(d time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.newest) >= d
+}
+
+// take returns the counts.
+func (p *proxy) take() (counts map[kind]int, others map[string]int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.counts), maps.Clone(p.others)
+}
+
+func (p *proxy) close() error {
+	err := p.server.Close()
+	<-p.served
+	return err
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const planDatabase = `The login in database.json lives for 10 s. The agent renews its lease, and the application
+notices nothing. After 20 s Vault renews no more; a moment before that, the agent asks for
+a new login and writes it. Old and new must both work at the moment of the hand-over.`
+
+// rotateLogin watches a lease over its whole life.
+func (d *demo) rotateLogin(ctx context.Context) (string, error) {
+	old, err := read(d.files.login(), parseLogin)
+	if err != nil {
+		return "", err
+	}
+	if err := d.showRenewal(ctx, old); err != nil {
+		return "", err
+	}
+	next, err := d.awaitLogin(ctx, old.User)
+	if err != nil {
+		return "", err
+	}
+	if err := d.tryBoth(ctx, old, next); err != nil {
+		return "", err
+	}
+	if err := d.awaitOldGone(ctx, old); err != nil {
+		return "", err
+	}
+	return "renewed, then rotated; old and new login worked at the hand-over", nil
+}
+
+// showRenewal waits for the agent's word that a lease was renewed, and asks
+// Vault whether that is so.
+func (d *demo) showRenewal(ctx context.Context, l login) error {
+	_, err := await(ctx, "the renewal of the lease, in Vault", func(ctx context.Context) (time.Duration, error) {
+		return d.renewed(ctx, l)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := d.awaitLog(ctx, d.agent.mark, "lease renewed", "path", loginPath); err != nil {
+		return err
+	}
+	again, err := read(d.files.login(), parseLogin)
+	if err != nil {
+		return err
+	}
+	if again.Lease != l.Lease {
+		return fmt.Errorf("the lease was not renewed but replaced: %s became %s", l.Lease, again.Lease)
+	}
+	d.screen.tell("Vault says that lease %s was renewed; the file still has user %s", l.Lease, again.User)
+	return nil
+}
+
+// renewed asks Vault about a lease: how long it lives, or an error where it was
+// never renewed.
+func (d *demo) renewed(ctx context.Context, l login) (time.Duration, error) {
+	out, err := d.vault.Write(ctx, "sys/leases/lookup", map[string]any{"lease_id": l.Lease})
+	if err != nil {
+		return 0, err
+	}
+	data, _ := out["data"].(map[string]any)
+	if data["last_renewal"] == nil {
+		return 0, errors.New("vault says that the lease was never renewed")
+	}
+	ttl, _ := data["ttl"].(float64)
+	return time.Duration(ttl) * time.Second, nil
+}
+
+// awaitLogin waits until the file has another user. At every look it must be whole.
+func (d *demo) awaitLogin(ctx context.Context, user string) (login, error) {
+	return await(ctx, "another user in the file", func(context.Context) (login, error) {
+		l, err := whole(d.files.login(), parseLogin)
+		if err == nil && l.User == user {
+			err = fmt.Errorf("the file still has user %s", user)
+		}
+		return l, err
+	})
+}
+
+// tryBoth logs in with both, at the same time and at once: the old login ends
+// half a second later, if the agent was as late as it may be.
+func (d *demo) tryBoth(ctx context.Context, old, next login) error {
+	d.screen.tell("the file has a new user: %s instead of %s", next.User, old.User)
+	tasks, ctx := errgroup.WithContext(ctx)
+	for _, l := range []login{old, next} {
+		tasks.Go(func() error { return d.tryLogin(ctx, l) })
+	}
+	if err := tasks.Wait(); err != nil {
+		return fmt.Errorf("at the hand-over both logins must work: %w", err)
+	}
+	d.screen.tell("PostgreSQL lets both in: nobody is locked out during the hand-over")
+	return nil
+}
+
+// tryLogin asks PostgreSQL whether it lets a login in.
+func (d *demo) tryLogin(ctx context.Context, l login) error {
+	who, err := d.postgres.QueryAs(ctx, l.User, l.Password.Reveal(), "SELECT current_user")
+	if err == nil && who != l.User {
+		err = fmt.Errorf("logged in as %q and got user %q", l.User, who)
+	}
+	return err
+}
+
+// awaitOldGone waits until PostgreSQL refuses the old login.
+func (d *demo) awaitOldGone(ctx context.Context, old login) error {
+	_, err := await(ctx, "the end of the old login", func(ctx context.Context) (string, error) {
+		err := d.tryLogin(ctx, old)
+		if err == nil {
+			return "", errors.New("postgres still lets it in")
+		}
+		if !strings.Contains(err.Error(), "authentication failed") {
+			return "", err
+		}
+		return old.User, nil
+	})
+	if err == nil {
+		d.screen.tell("Vault has removed %s at the end of its lease; PostgreSQL refuses it", old.User)
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+)
+
+// textWidth is the width of announcements, for terminals of 80 columns.
+const textWidth = 76
+
+// screen prints for somebody who watches; every line of evidence carries the
+// time since the beginning. The agent's log and the steps write at the same time.
+type screen struct {
+	mu    sync.Mutex
+	w     io.Writer
+	begin time.Time
+}
+
+func newScreen(w io.Writer) *screen { return &screen{w: w, begin: time.Now()} }
+
+// announce opens a step: what it is, and what is about to happen.
+func (s *screen) announce(number, of int, title, plan string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	head := fmt.Sprintf("── %d/%d  %s ", number, of, title)
+	fmt.Fprintf(s.w, "\n%s%s\n", head, strings.Repeat("─", max(textWidth+2-len([]rune(head)), 0)))
+	for _, line := range wrap(plan, textWidth) {
+		fmt.Fprintf(s.w, "  %s\n", line)
+	}
+}
+
+// tell prints one line of evidence.
+func (s *screen) tell(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.w, "%6.1f s  %s\n", time.Since(s.begin).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// show prints one line of evidence and, below it, a text as it is.
+func (s *screen) show(title, text string) {
+	s.tell("%s", title)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for line := range strings.Lines(text) {
+		fmt.Fprintf(s.w, "          | %s\n", strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// table prints rows below a head, each cell in its column.
+func (s *screen) table(head string, rows [][]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprintf(s.w, "\n%s\n", head)
+	columns := tabwriter.NewWriter(s.w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintf(columns, "  %s\n", strings.Join(row, "\t"))
+	}
+	_ = columns.Flush() // a screen that is gone has nobody before it
+}
+
+// wrap breaks a text at blanks into lines of at most width runes; a longer word
+// has a line of its own.
+func wrap(text string, width int) []string {
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.Fields(text) {
+		n := len([]rune(word))
+		if length > 0 && length+1+n > width {
+			lines, line, length = append(lines, line), "", 0
+		}
+		if length > 0 {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+n
+	}
+	if length > 0 {
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/lab"
+)
+
+// step is one step of the story.
+type step struct {
+	title  string
+	plan   string        // announced before anything happens
+	within time.Duration // after that, what was not seen counts as not happening
+	run    func(*demo, context.Context) (string, error)
+}
+
+// steps is the story. Deadlines are three times and more what a step takes.
+func steps() []step {
+	return []step{
+		{"Real servers", planServers, time.Minute, (*demo).startServers},
+		{"What an administrator sets up", planSetup, 30 * time.Second, (*demo).setUp},
+		{"The agent delivers", planAgent, 30 * time.Second, (*demo).deliver},
+		{"A change in Vault arrives", planChange, 20 * time.Second, (*demo).change},
+		{"Database logins: renewed, then rotated", planDatabase, 75 * time.Second, (*demo).rotateLogin},
+		{"A certificate is replaced in time", planCertificate, 50 * time.Second, (*demo).replaceCertificate},
+		{"Vault is away, and comes back", planOutage, 50 * time.Second, (*demo).surviveOutage},
+		{"The agent is restarted", planRestart, 75 * time.Second, (*demo).restart},
+		{"The end", planEnd, 45 * time.Second, (*demo).end},
+	}
+}
+
+// outcome is a row of the summary.
+type outcome struct {
+	title string
+	seen  string
+	took  time.Duration
+}
+
+// demo is one showing of the story.
+type demo struct {
+	screen  *screen
+	program string // path of vaultk8s
+	files   files
+	audit   audit
+	journal *journal
+
+	kubernetes *lab.Kubernetes
+	vault      *lab.Vault
+	postgres   *lab.Postgres
+	agent      *agent
+
+	// abort ends the step under way, because the agent has ended unasked.
+	abort    context.CancelCauseFunc
+	outcomes []outcome
+}
+
+// play shows the whole story, and removes everything whatever happens.
+func play(ctx context.Context, w io.Writer, program string) (err error) {
+	d := &demo{screen: newScreen(w), program: program}
+	defer func() { err = errors.Join(err, d.remove()) }()
+	ctx, d.abort = context.WithCancelCause(ctx)
+	defer d.abort(nil)
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	all := steps()
+	for i, s := range all {
+		if err := d.perform(ctx, s, i+1, len(all)); err != nil {
+			d.explain()
+			return fmt.Errorf("step %d, %q: %w", i+1, s.title, err)
+		}
+	}
+	d.summarize()
+	return nil
+}
+
+// prepare makes the directory that everything of this demo lies in.
+func (d *demo) prepare() (err error) {
+	if d.files, err = newFiles(); err != nil {
+		return err
+	}
+	d.audit = audit{path: d.files.audit()}
+	d.journal, err = newJournal(d.files.log(), d.echo)
+	return err
+}
+
+func (d *demo) perform(ctx context.Context, s step, number, of int) error {
+	d.screen.announce(number, of, s.title, s.plan)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.within, fmt.Errorf("%s have passed", s.within))
+	defer cancel()
+	begin := time.Now()
+	seen, err := s.run(d, ctx)
+	if err != nil {
+		return err
+	}
+	d.outcomes = append(d.outcomes, outcome{title: s.title, seen: seen, took: time.Since(begin)})
+	return nil
+}
+
+// explain shows the end of the agent's log after a failure.
+func (d *demo) explain() {
+	if d.journal == nil {
+		return
+	}
+	if tail := d.journal.tail(20); tail != "" {
+		d.screen.show("the end of the agent's log:", tail)
+	}
+}
+
+// remove ends whatever still runs and removes every file. It is the last step
+// of the story, and the way out of every other.
+func (d *demo) remove() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	var problems []error
+	if d.agent != nil {
+		// Why it ended, if it did so by itself, was told already.
+		_ = d.agent.stop(ctx)
+	}
+	problems = append(problems, d.stopServers())
+	if d.journal != nil {
+		problems = append(problems, d.journal.close())
+	}
+	if d.files.dir != "" {
+		problems = append(problems, os.RemoveAll(d.files.dir))
+	}
+	d.journal, d.agent, d.files.dir = nil, nil, ""
+	return errors.Join(problems...)
+}
+
+// summarize prints what was seen.
+func (d *demo) summarize() {
+	rows := [][]string{{"STEP", "SEEN", "TOOK"}}
+	for i, o := range d.outcomes {
+		rows = append(rows, []string{fmt.Sprintf("%d  %s", i+1, o.title), o.seen, fmt.Sprintf("%.1f s", o.took.Seconds())})
+	}
+	d.screen.table(fmt.Sprintf("What was seen, in %.0f s:", time.Since(d.screen.begin).Seconds()), rows)
+}

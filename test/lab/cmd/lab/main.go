@@ -1,0 +1,67 @@
+// Command lab builds and runs the real servers that the tests use.
+//
+//	go run ./test/lab/cmd/lab build [TARGET...]   compile what is missing
+//	go run ./test/lab/cmd/lab status              show what is there
+//	go run ./test/lab/cmd/lab up                  run Vault, Kubernetes and PostgreSQL until interrupted
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `usage: lab COMMAND
+
+commands:
+  build [TARGET...]  build what is missing: all that the tests need, or the named
+                     targets; "bench" adds the vault agent to compare with
+  status             show each target, its path and its size
+  up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
+                     print how to reach them, stop them on interrupt
+
+targets: %v
+
+Binaries are cached in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
+cache directory.
+`
+
+func main() {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, w io.Writer) error {
+	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
+	flags.SetOutput(w)
+	flags.Usage = func() { printUsage(w) }
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch flags.Arg(0) {
+	case "build":
+		return build(ctx, w, flags.Args()[1:])
+	case "status":
+		return status(ctx, w)
+	case "up":
+		return up(ctx, w)
+	case "":
+		printUsage(w)
+		return errors.New("expected a command: build, status or up")
+	default:
+		return fmt.Errorf("unknown command %q: expected build, status or up", flags.Arg(0))
+	}
+}

@@ -1,0 +1,37 @@
+// Package lab runs real servers for tests: Vault, a Kubernetes control plane and
+// PostgreSQL, each as a child process on loopback with free ports and a
+// temporary directory of its own.
+//
+// A test needs two functions. [UseVault] (or [UseKubernetes], [UsePostgres])
+// starts a server, fails the test when it cannot, and stops the server when the
+// test ends. The methods in vaultsetup.go and vaultdatabase.go then mount what
+// the test talks about:
+//
+//	v := lab.UseVault(t, lab.VaultOptions{})
+//	k := lab.UseKubernetes(t, lab.KubernetesOptions{})
+//	err := v.ConnectKubernetes(t.Context(), "kubernetes", k)
+//	jwt, err := k.Token(t.Context(), "apps", "app", "vault", time.Hour)
+//
+// Starting costs a tenth of a second for Vault, one second for PostgreSQL and four
+// for Kubernetes; a package with many Kubernetes tests starts one in its TestMain
+// with [StartKubernetes].
+//
+// # Binaries
+//
+// No server is downloaded ready-made. The folders under mod are modules of their
+// own that pin the servers; [Build] (`make lab`, or `go run ./test/lab/cmd/lab
+// build`) compiles them once into a cache, PostgreSQL comes from the
+// distribution. The cache is keyed by what goes into a build, so a second run
+// does nothing. A missing binary fails a test ([NotBuiltError]) and never skips
+// it. The cache lies in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
+// cache directory.
+//
+// Vault's server module is licensed under the BUSL: it is built and run for
+// tests, and nothing of it is imported by or linked into the product.
+//
+// # Ends
+//
+// Stop ends a server by its process id and removes its directory. When the test
+// process dies without calling Stop, the kernel kills the servers with it
+// (Linux; elsewhere they stay), and only temporary directories remain.
+package lab
