@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -44,11 +42,16 @@ one dash or two. The exit code is 0 at an orderly end and 1 otherwise.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o, closeLog, err := agentOptions(c, documents, shared)
-			if err != nil || verify {
+			if err != nil {
 				return err
 			}
-			err = runAgent(c.Context(), o)
-			return errors.Join(err, closeLog())
+			run := agent.Run
+			if verify {
+				run = agent.Check
+			}
+			// A hangup, which a terminal or a manager may send, is no reason to end.
+			signal.Ignore(syscall.SIGHUP)
+			return errors.Join(run(c.Context(), o), closeLog())
 		},
 	}
 	flags := c.Flags()
@@ -104,19 +107,6 @@ func readDocument(paths []string) (*agentfile.Document, agentfile.Warnings, erro
 		return nil, nil, err
 	}
 	return document, warnings, document.Validate()
-}
-
-// runAgent runs an agent. A hangup, which a terminal or a sidecar's manager may
-// send, is no reason to end.
-func runAgent(ctx context.Context, o agent.Options) error {
-	signal.Ignore(syscall.SIGHUP)
-	o.Log.Info("agent starting", slog.String(telemetry.FieldVersion, version), slog.String(telemetry.FieldAddress, o.Config.Vault.Address))
-	err := agent.Run(ctx, o)
-	if err != nil {
-		return fmt.Errorf("agent: %w", err)
-	}
-	o.Log.Info("agent ended")
-	return nil
 }
 
 func newReadyCommand() *cobra.Command {

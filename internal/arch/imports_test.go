@@ -142,14 +142,14 @@ func checkRooms(t *tree, all []room) []violation {
 }
 
 func (r *room) mayUse(dir string) bool {
-	return within(dir, r.dir) || withinAny(dir, r.use) || slices.Contains(r.use, "...")
+	return within(dir, r.dir) || withinAny(dir, r.use)
 }
 
 func checkNames(t *tree, rules []names) []violation {
 	var found []violation
 	for _, f := range t.files {
 		for _, r := range rules {
-			if !f.test && within(f.dir, r.dir) {
+			if !f.test && withinAny(f.dir, r.dirs) {
 				found = append(found, r.check(t, f)...)
 			}
 		}
@@ -158,7 +158,7 @@ func checkNames(t *tree, rules []names) []violation {
 }
 
 func (r names) check(t *tree, f *file) []violation {
-	local := localName(f, module+"/"+r.use)
+	local := localName(f, r.use)
 	if local == "" {
 		return nil
 	}
@@ -171,7 +171,7 @@ func (r names) check(t *tree, f *file) []violation {
 		x, ok := sel.X.(*ast.Ident)
 		if ok && x.Name == local && ast.IsExported(sel.Sel.Name) && !slices.Contains(r.allowed, sel.Sel.Name) {
 			found = append(found, broken(t.at(f, sel), "%s may use only %s of %s, not %s",
-				f.dir, strings.Join(r.allowed, ", "), r.use, sel.Sel.Name))
+				f.dir, strings.Join(r.allowed, ", "), short(r.use), sel.Sel.Name))
 		}
 		return true
 	})

@@ -119,10 +119,13 @@ func ours(importPath string) (dir string, ok bool) {
 }
 
 // within reports whether a folder or file is covered by a pattern: the folder
-// itself or, with "/..." at the end, everything below it too. [tests] covers
-// every test file.
+// itself or, with "/..." at the end, everything below it too. "..." covers all,
+// and [tests] every test file.
 func within(name, pattern string) bool {
-	if pattern == tests {
+	switch pattern {
+	case "...":
+		return true
+	case tests:
 		return strings.HasSuffix(name, "_test.go")
 	}
 	top, deep := strings.CutSuffix(pattern, "/...")
@@ -149,4 +152,28 @@ func repository(t *testing.T) *tree {
 		t.Fatalf("found only %d files: the tests look at the wrong folder", len(sources.files))
 	}
 	return sources
+}
+
+func TestWithin(t *testing.T) {
+	cases := map[string]struct {
+		name, pattern string
+		want          bool
+	}{
+		"Itself":        {"pkg/lease", "pkg/lease", true},
+		"Below":         {"pkg/lease/heap", "pkg/lease", false},
+		"ItselfOfDeep":  {"pkg/lease", "pkg/lease/...", true},
+		"BelowDeep":     {"pkg/lease/heap", "pkg/lease/...", true},
+		"SameBeginning": {"pkg/leasehold", "pkg/lease/...", false},
+		"Above":         {"pkg", "pkg/lease/...", false},
+		"All":           {"anything", "...", true},
+		"TestFile":      {"pkg/lease/lease_test.go", tests, true},
+		"OtherFile":     {"pkg/lease/lease.go", tests, false},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := within(tc.name, tc.pattern); got != tc.want {
+				t.Errorf("within(%q, %q) = %v", tc.name, tc.pattern, got)
+			}
+		})
+	}
 }

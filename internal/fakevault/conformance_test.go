@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 			conformance.VarKubernetesHost: "http://kubernetes.test", conformance.VarPostgresURL: "postgresql://nowhere.test",
 			conformance.VarPostgresUser: "postgres", conformance.VarPostgresPass: "unused-password", conformance.VarStaticUser: "conformance",
 			conformance.VarJWT: "jwt-of-apps-app", conformance.VarJWTOther: "jwt-of-apps-other", conformance.VarJWTElsewhere: "jwt-of-other-app",
-			conformance.VarJWTAudience: "jwt-for-the-api", conformance.VarJWTExpired: "jwt-that-expired",
+			conformance.VarJWTAudience: "jwt-for-the-api", conformance.VarJWTExpired: "jwt-that-expired", conformance.VarJWTKey: "unused-key",
 		},
 	})
 }

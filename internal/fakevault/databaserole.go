@@ -16,8 +16,8 @@ func (e *databaseEngine) role(c *call, name string) *reply {
 	case c.op != opWrite:
 		return unsupported()
 	}
-	if rep := c.durations(map[string]*time.Duration{"default_ttl": &r.ttl, "max_ttl": &r.maxTTL}); rep != nil {
-		return rep
+	if err := c.readDurations(map[string]*time.Duration{"default_ttl": &r.ttl, "max_ttl": &r.maxTTL}); err != nil {
+		return badRequest("%v", err)
 	}
 	r.connection, r.creation = c.text("db_name"), c.list("creation_statements")
 	e.roles[name] = r

@@ -66,6 +66,13 @@ func (c *call) words(field string) []string {
 // durations reads several TTL fields at once and fails with Vault's text for the
 // first that is none.
 func (c *call) durations(into map[string]*time.Duration) *reply {
+	if err := c.readDurations(into); err != nil {
+		return badRequest("Field validation failed: %v", err)
+	}
+	return nil
+}
+
+func (c *call) readDurations(into map[string]*time.Duration) error {
 	for field, d := range into {
 		v, present := c.body[field]
 		if !present {
@@ -73,7 +80,7 @@ func (c *call) durations(into map[string]*time.Duration) *reply {
 		}
 		var err error
 		if *d, err = parseTTL(v); err != nil {
-			return badRequest("Field validation failed: error converting input for field %q: %v", field, err)
+			return fmt.Errorf("error converting input for field %q: %w", field, err)
 		}
 	}
 	return nil

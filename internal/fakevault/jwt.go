@@ -63,11 +63,19 @@ func (e *jwtAuth) login(c *call) *reply {
 	j, problem := c.checkJWT(text, r.audiences)
 	switch {
 	case problem == "unknown":
-		return badRequest("error validating token: error verifying token signature: no known key successfully validated the token signature")
+		return badRequest("error validating token: error verifying token signature: %s", whyUnknown(text))
 	case problem != "":
 		return badRequest("error validating token: %s", problem)
 	case r.subject != "" && r.subject != j.subject():
 		return badRequest("error validating token: invalid subject (sub) claim")
 	}
 	return c.login(r.tokenRole, j.subject(), map[string]string{"role": roleName})
+}
+
+// whyUnknown tells a token that nobody registered from what is no token.
+func whyUnknown(text string) string {
+	if strings.Count(text, ".") != 2 {
+		return "go-jose/go-jose: compact JWS format must have three parts"
+	}
+	return "no known key successfully validated the token signature"
 }

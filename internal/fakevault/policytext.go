@@ -18,8 +18,9 @@ var knownCapabilities = []string{
 func policyText(paths map[string][]string) string {
 	var b strings.Builder
 	for _, p := range slices.Sorted(maps.Keys(paths)) {
-		caps, _ := json.Marshal(paths[p]) // strings always encode
-		fmt.Fprintf(&b, "path %q {\n  capabilities = %s\n}\n", p, caps)
+		pattern, _ := json.Marshal(p)                            // strings always encode
+		caps, _ := json.Marshal(append([]string{}, paths[p]...)) // and no list is an empty one
+		fmt.Fprintf(&b, "path %s {\n  capabilities = %s\n}\n", pattern, caps)
 	}
 	return b.String()
 }
@@ -96,7 +97,8 @@ func (p *policyScanner) next() { p.token = p.Scan() }
 
 func (p *policyScanner) fail(err error) {
 	if p.err == nil {
-		p.err = fmt.Errorf("at %s: %w", p.Pos(), err)
+		at := p.Pos()
+		p.err = fmt.Errorf("at %d:%d: %w", at.Line, at.Column, err)
 	}
 }
 

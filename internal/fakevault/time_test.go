@@ -113,14 +113,18 @@ func TestLeaseRenewalUpToMaxTTL(t *testing.T) {
 
 func TestLeaseEndsWithItsToken(t *testing.T) {
 	ends := map[string]func(t *testing.T, s *fakevault.Server, token, accessor string){
-		"expired":              func(*testing.T, *fakevault.Server, string, string) { pass(30 * time.Minute) },
-		"revoked by the test":  func(_ *testing.T, s *fakevault.Server, token, _ string) { s.RevokeToken(token) },
-		"expired by the test":  func(_ *testing.T, s *fakevault.Server, _, _ string) { s.ExpireEverything() },
-		"all revoked":          func(_ *testing.T, s *fakevault.Server, _, _ string) { s.RevokeAllLeases() },
-		"one revoked":          func(_ *testing.T, s *fakevault.Server, _, _ string) { s.RevokeLease(s.Leases()[0].ID) },
-		"revoked by accessor":  func(t *testing.T, s *fakevault.Server, _, a string) { revokeAccessor(t, s, a) },
-		"unmounted":            func(t *testing.T, s *fakevault.Server, _, _ string) { mustCall(t, s, "root", "DELETE", "sys/mounts/database", "") },
-		"revoked by the owner": func(t *testing.T, s *fakevault.Server, tok, _ string) { mustCall(t, s, tok, "POST", "auth/token/revoke-self", "") },
+		"expired":             func(*testing.T, *fakevault.Server, string, string) { pass(30 * time.Minute) },
+		"revoked by the test": func(_ *testing.T, s *fakevault.Server, token, _ string) { s.RevokeToken(token) },
+		"expired by the test": func(_ *testing.T, s *fakevault.Server, _, _ string) { s.ExpireEverything() },
+		"all revoked":         func(_ *testing.T, s *fakevault.Server, _, _ string) { s.RevokeAllLeases() },
+		"one revoked":         func(_ *testing.T, s *fakevault.Server, _, _ string) { s.RevokeLease(s.Leases()[0].ID) },
+		"revoked by accessor": func(t *testing.T, s *fakevault.Server, _, a string) { revokeAccessor(t, s, a) },
+		"unmounted": func(t *testing.T, s *fakevault.Server, _, _ string) {
+			mustCall(t, s, "root", "DELETE", "sys/mounts/database", "")
+		},
+		"revoked by the owner": func(t *testing.T, s *fakevault.Server, tok, _ string) {
+			mustCall(t, s, tok, "POST", "auth/token/revoke-self", "")
+		},
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {

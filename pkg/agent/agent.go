@@ -70,6 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	a.log.Info("agent starting", slog.String(telemetry.FieldVersion, o.Version), slog.String(telemetry.FieldAddress, o.Config.Vault.Address))
 	ctx, a.stop = context.WithCancelCause(ctx)
 	defer a.stop(nil)
 	if err := a.writePIDFile(); err != nil {
@@ -84,8 +85,18 @@ func Run(ctx context.Context, o Options) error {
 	if err := a.serveStatus(ctx, tasks.Go); err != nil {
 		a.stop(err)
 	}
-	err = tasks.Wait()
-	return errors.Join(err, a.finish(ctx))
+	if err := errors.Join(tasks.Wait(), a.finish(ctx)); err != nil {
+		return err
+	}
+	a.log.Info("agent ended")
+	return nil
+}
+
+// Check puts an agent together and does not start it: it returns what Run would
+// refuse to start with.
+func Check(_ context.Context, o Options) error {
+	_, err := newAgent(o)
+	return err
 }
 
 // newAgent puts the parts together and starts nothing.

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -79,6 +78,7 @@ func (s *Session) login(ctx context.Context) time.Time {
 	if err != nil {
 		return s.loginFailed(err)
 	}
+	s.mounts.Forget() // other policies may see other mounts
 	return s.adopt(token, true)
 }
 
@@ -122,7 +122,7 @@ func (s *Session) adopt(token *auth.Token, fresh bool) time.Time {
 func (s *Session) verify(ctx context.Context, held heldToken) time.Time {
 	response, err := s.client.Do(ctx, held.token.Value, s.options.Namespace, Request{Method: http.MethodGet, Path: "auth/token/lookup-self"})
 	if err == nil {
-		return s.adopt(lookedUp(held.token, response.Data.Reveal()), false)
+		return s.adopt(auth.FromLookup(held.token.Value, response.Data.Reveal()), false)
 	}
 	if KindOf(err).Temporary() {
 		return s.loginFailed(err)
@@ -131,16 +131,6 @@ func (s *Session) verify(ctx context.Context, held heldToken) time.Time {
 	s.drop()
 	s.mu.Unlock()
 	return s.login(ctx)
-}
-
-// lookedUp completes a resumed token with what Vault says of it now.
-func lookedUp(token *auth.Token, data map[string]any) *auth.Token {
-	t := *token
-	t.TTL = seconds(data["ttl"])
-	t.Renewable, _ = data["renewable"].(bool)
-	t.Accessor, _ = data["accessor"].(string)
-	t.Batch = data["type"] == "batch"
-	return &t
 }
 
 // renew extends the token. Where Vault refuses, it is used to its grace and
@@ -204,11 +194,4 @@ func (s *Session) changed(state TokenState) {
 	if s.options.OnChange != nil {
 		s.options.OnChange(state)
 	}
-}
-
-// seconds reads a duration as Vault writes it in the data of a look-up.
-func seconds(v any) time.Duration {
-	n, _ := v.(json.Number)
-	whole, _ := n.Int64()
-	return time.Duration(whole) * time.Second
 }

@@ -220,7 +220,9 @@ func TestSessionManyInvalidAnswersMakeOneLogin(t *testing.T) {
 		elapse(time.Second)
 		var wg sync.WaitGroup
 		for range 50 {
-			wg.Go(func() { _, _ = w.session.Do(t.Context(), vault.Request{Method: http.MethodGet, Path: "secret/data/app"}) })
+			wg.Go(func() {
+				_, _ = w.session.Do(t.Context(), vault.Request{Method: http.MethodGet, Path: "secret/data/app"})
+			})
 		}
 		wg.Wait()
 		elapse(time.Second)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 )
 
 // contestant is one of the two agents.
@@ -33,31 +35,31 @@ func newContestant(name, binary string) (contestant, error) {
 }
 
 // start runs an agent with a job, of which it prepares the directory anew.
-func (c contestant) start(ctx context.Context, j job) (*attended, error) {
+func (s *scene) start(ctx context.Context, c contestant, j job) (*attendant.Process, error) {
 	if err := j.prepare(); err != nil {
 		return nil, err
 	}
 	argv := []string{c.binary, "agent", "-config=" + j.documentPath()}
-	p, err := startAttended(ctx, j.file("log"), c.env(j.dir), argv)
+	p, err := attendant.Start(ctx, s.attend, j.file("log"), agentEnv(j.dir), argv)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
 	return p, nil
 }
 
-// env is all that an agent sees of the environment: nothing of the caller's may
+// agentEnv is all that an agent sees of the environment: nothing of the caller's may
 // change what is measured. The old agent ignores our variable.
-func (c contestant) env(dir string) []string {
+func agentEnv(dir string) []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VAULTK8S_AGENT_SOCKET=" + filepath.Join(dir, "s")}
 }
 
 // finish runs an agent that ends by itself, and checks what it delivered.
-func (c contestant) finish(ctx context.Context, j job) (cost, error) {
-	p, err := c.start(ctx, j)
+func (s *scene) finish(ctx context.Context, c contestant, j job) (attendant.Cost, error) {
+	p, err := s.start(ctx, c, j)
 	if err != nil {
-		return cost{}, err
+		return attendant.Cost{}, err
 	}
-	spent, err := p.wait()
+	spent, err := p.Wait()
 	if err == nil {
 		err = j.check()
 	}
@@ -69,16 +71,16 @@ func (c contestant) finish(ctx context.Context, j job) (cost, error) {
 
 // sidecar runs an agent that goes on, calls f once everything is rendered, and
 // stops it.
-func (c contestant) sidecar(ctx context.Context, j job, f func(p *attended) error) error {
-	p, err := c.start(ctx, j)
+func (s *scene) sidecar(ctx context.Context, c contestant, j job, f func(p *attendant.Process) error) error {
+	p, err := s.start(ctx, c, j)
 	if err != nil {
 		return err
 	}
-	err = await(ctx, "rendered files", func() (bool, error) { return j.check() == nil, p.alive() })
+	err = await(ctx, "rendered files", func() (bool, error) { return j.check() == nil, alive(p) })
 	if err == nil {
 		err = f(p)
 	}
-	_, stopErr := p.stop()
+	_, stopErr := p.Stop()
 	if err == nil {
 		err = stopErr
 	}
@@ -88,10 +90,8 @@ func (c contestant) sidecar(ctx context.Context, j job, f func(p *attended) erro
 	return nil
 }
 
-// alive returns an error, with the end of the log, when the process has ended.
-func (p *attended) alive() error {
-	if _, err := readMemory(p.pid); err != nil {
-		return fmt.Errorf("%w; the end of its log:\n%s", err, p.tail())
-	}
-	return nil
+// alive returns an error when the process has ended.
+func alive(p *attendant.Process) error {
+	_, err := p.Memory()
+	return err
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 )
 
 // rendering is one run of an init container.
 type rendering struct {
-	cost
+	attendant.Cost
 	delivered time.Duration // from exec to the last file
 }
 
@@ -56,7 +58,7 @@ func (s *scene) firstRender(ctx context.Context, c contestant, n int) (rendering
 	defer cancel()
 	j := s.job(n, n)
 	j.exit = true
-	spent, err := c.finish(ctx, j)
+	spent, err := s.finish(ctx, c, j)
 	if err != nil {
 		return rendering{}, err
 	}

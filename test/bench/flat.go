@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
+	"github.com/vaultk8s/vaultk8s/test/bench/proc"
 )
 
 const (
@@ -28,8 +31,8 @@ func runFlat(ctx context.Context, s *scene) (*table, error) {
 	j := s.job(flatTemplates, flatPaths)
 	j.interval = flatInterval
 	t := &table{header: []string{"re-renders", "resident", "of it private", "seconds"}}
-	var tenth, last memory
-	err := s.ours.sidecar(ctx, j, func(p *attended) error {
+	var tenth, last proc.Memory
+	err := s.sidecar(ctx, s.ours, j, func(p *attendant.Process) error {
 		begin := time.Now()
 		for round := range flatRounds + 1 {
 			if err := s.follow(ctx, p, &j, round); err != nil {
@@ -38,12 +41,12 @@ func runFlat(ctx context.Context, s *scene) (*table, error) {
 			if !slices.Contains([]int{0, flatRounds / 10, flatRounds / 2, flatRounds}, round) {
 				continue
 			}
-			m, err := steadiest(ctx, p.pid)
+			m, err := steadiest(ctx, p)
 			if err != nil {
 				return err
 			}
 			s.progress("re-renders: %d", round*flatTemplates)
-			t.add(fmt.Sprint(round*flatTemplates), digits(mib(m.rss))+" MiB", digits(mib(m.anon))+" MiB", digits(time.Since(begin).Seconds()))
+			t.add(fmt.Sprint(round*flatTemplates), digits(mib(m.RSS))+" MiB", digits(mib(m.Anon))+" MiB", digits(time.Since(begin).Seconds()))
 			if round == flatRounds/10 {
 				tenth = m
 			}
@@ -54,33 +57,33 @@ func runFlat(ctx context.Context, s *scene) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	growth := ratio(mib(last.anon), mib(tenth.anon))
+	growth := ratio(mib(last.Anon), mib(tenth.Anon))
 	t.note("Private memory after the last to that after a tenth: %s / %s = %.2f; target ≤ %.2f: %s.",
-		digits(mib(last.anon)), digits(mib(tenth.anon)), growth, flatGrowth, verdict(growth, flatGrowth))
+		digits(mib(last.Anon)), digits(mib(tenth.Anon)), growth, flatGrowth, verdict(growth, flatGrowth))
 	return t, s.writeSecrets(ctx, flatPaths, 0)
 }
 
 // follow changes all secrets and waits until every file shows it.
-func (s *scene) follow(ctx context.Context, p *attended, j *job, round int) error {
+func (s *scene) follow(ctx context.Context, p *attendant.Process, j *job, round int) error {
 	j.round = round
 	if err := s.writeSecrets(ctx, j.paths, round); err != nil {
 		return err
 	}
-	return await(ctx, fmt.Sprintf("round %d", round), func() (bool, error) { return j.check() == nil, p.alive() })
+	return await(ctx, fmt.Sprintf("round %d", round), func() (bool, error) { return j.check() == nil, alive(p) })
 }
 
 // steadiest is the least of a few readings: what is left between collections of
 // garbage.
-func steadiest(ctx context.Context, pid int) (memory, error) {
-	var least memory
+func steadiest(ctx context.Context, p *attendant.Process) (proc.Memory, error) {
+	var least proc.Memory
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for range 10 {
-		m, err := readMemory(pid)
+		m, err := p.Memory()
 		if err != nil {
 			return m, err
 		}
-		if least.rss == 0 || m.anon < least.anon {
+		if least.RSS == 0 || m.Anon < least.Anon {
 			least = m
 		}
 		select {

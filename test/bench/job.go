@@ -55,9 +55,9 @@ func (j job) document() map[string]any {
 	return map[string]any{
 		"vault":           map[string]any{"address": j.address},
 		"exit_after_auth": j.exit,
-		"auto_auth": map[string]any{"method": map[string]any{"type": "approle", "config": map[string]any{
+		"auto_auth": []any{map[string]any{"method": []any{map[string]any{"type": "approle", "config": map[string]any{
 			"role_id_file_path": j.role, "secret_id_file_path": j.secret, "remove_secret_id_file_after_reading": false,
-		}}},
+		}}}}},
 		"template_config": config,
 		"template":        templates,
 	}

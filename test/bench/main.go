@@ -12,9 +12,9 @@
 // Targets are bounds on the ratio of ours to the old agent's. A missed target is
 // shown, and is no error.
 //
-// Processes are started through a small attendant, which is this program too
-// (see attend.go), and what is measured inside one process runs in a process of
-// its own (see scale.go). Both keep this program's memory out of the numbers.
+// Processes are started by a small attendant (see package attendant), and what is
+// measured inside one process runs in a process of its own (see scale.go). Both
+// keep this program's memory out of the numbers.
 package main
 
 import (
@@ -43,12 +43,9 @@ func main() {
 	}
 }
 
-// dispatch recognizes the two roles in which this program starts itself.
+// dispatch recognizes the role in which this program starts itself.
 func dispatch(ctx context.Context, args []string) error {
-	switch {
-	case len(args) > 0 && args[0] == attendCommand:
-		return attend(args[1:], os.Stdin, os.Stdout)
-	case len(args) > 0 && args[0] == scaleCommand:
+	if len(args) > 0 && args[0] == scaleCommand {
 		return scaleChild(ctx, args[1:], os.Stdout)
 	}
 	return run(ctx, args, os.Stdout, os.Stderr)

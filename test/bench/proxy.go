@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 )
 
 // kind is what a request to Vault is for.
@@ -66,7 +68,7 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 	}
 	p := &proxy{address: "http://" + l.Addr().String(), served: make(chan struct{}), counts: map[kind]int{}, others: map[string]int{}}
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
-	p.server = &http.Server{ReadHeaderTimeout: stopGrace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.server = &http.Server{ReadHeaderTimeout: attendant.Grace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.count(r)
 		forward.ServeHTTP(w, r)
 	})}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 )
 
 // quietTime is how long an agent must be silent to count as done. Retries and
@@ -81,8 +83,8 @@ func (s *scene) countRequests(ctx context.Context, c contestant, rc requestCase)
 	}
 	j := s.job(rc.templates, rc.paths)
 	j.address, j.short = p.address, rc.short
-	err = c.sidecar(ctx, j, func(a *attended) error {
-		err := await(ctx, "silence", func() (bool, error) { return p.quiet(quietTime), a.alive() })
+	err = s.sidecar(ctx, c, j, func(a *attendant.Process) error {
+		err := await(ctx, "silence", func() (bool, error) { return p.quiet(quietTime), alive(a) })
 		counts, others = p.take()
 		return err
 	})

@@ -101,7 +101,7 @@ func (s *scene) scaleApart(ctx context.Context, what string, n int) (scaled, err
 	}
 	var stderr bytes.Buffer
 	c := exec.CommandContext(ctx, self, scaleCommand, what, strconv.Itoa(n), dir)
-	c.Env, c.Stderr = s.ours.env(dir), &stderr
+	c.Env, c.Stderr = agentEnv(dir), &stderr
 	out, err := c.Output()
 	if err != nil {
 		return scaled{}, fmt.Errorf("measure %d %s: %w: %s", n, what, err, stderr.String())

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -20,6 +21,7 @@ type scene struct {
 	role      string // files with the credentials
 	secret    string
 	ours, old contestant
+	attend    string // the attendant's program
 	runs      int
 	machine   string // one line about where this runs
 	out       io.Writer
@@ -46,7 +48,11 @@ func newScene(ctx context.Context, o options, progress io.Writer) (*scene, error
 	if s.dir, err = memoryDir(); err != nil {
 		return nil, err
 	}
-	if err := s.startVault(ctx); err != nil {
+	s.attend, err = attendant.Build(ctx, s.dir)
+	if err == nil {
+		err = s.startVault(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
 )
 
 // sizeLimit is the target for our binary: all modes in one image that a node
@@ -13,7 +15,7 @@ const sizeLimit = 60 << 20
 // runStartup measures what every start costs before any work is done: the
 // runtime, and what packages do when they are linked in.
 func runStartup(ctx context.Context, s *scene) (*table, error) {
-	found := map[contestant][]cost{}
+	found := map[contestant][]attendant.Cost{}
 	for i := range 2*s.runs + 1 {
 		for _, c := range s.contestants() {
 			spent, err := s.version(ctx, c)
@@ -39,22 +41,22 @@ func (t *table) addSize(what string, ours, old int64) {
 	t.add(row...)
 }
 
-func (s *scene) version(ctx context.Context, c contestant) (cost, error) {
-	p, err := startAttended(ctx, filepath.Join(s.dir, "version.log"), c.env(s.dir), []string{c.binary, "version"})
+func (s *scene) version(ctx context.Context, c contestant) (attendant.Cost, error) {
+	p, err := attendant.Start(ctx, s.attend, filepath.Join(s.dir, "version.log"), agentEnv(s.dir), []string{c.binary, "version"})
 	if err != nil {
-		return cost{}, err
+		return attendant.Cost{}, err
 	}
-	return p.wait()
+	return p.Wait()
 }
 
-func compareStarts(ours, old []cost) []comparison {
+func compareStarts(ours, old []attendant.Cost) []comparison {
 	all := []struct {
 		what, unit string
-		property   func(cost) float64
+		property   func(attendant.Cost) float64
 	}{
-		{"version, exec to exit", "ms", func(c cost) float64 { return milliseconds(c.Wall) }},
-		{"version, CPU", "ms", func(c cost) float64 { return milliseconds(c.CPU) }},
-		{"version, peak resident", "MiB", func(c cost) float64 { return mib(c.MaxRSS) }},
+		{"version, exec to exit", "ms", func(c attendant.Cost) float64 { return milliseconds(c.Wall) }},
+		{"version, CPU", "ms", func(c attendant.Cost) float64 { return milliseconds(c.CPU) }},
+		{"version, peak resident", "MiB", func(c attendant.Cost) float64 { return mib(c.MaxRSS) }},
 	}
 	var found []comparison
 	for _, a := range all {

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
+	"github.com/vaultk8s/vaultk8s/test/bench/proc"
 )
 
 // steadyTemplates is a pod with many secrets.
@@ -14,7 +17,7 @@ const steadyRuns = 5
 
 // runSteady measures a sidecar that has rendered everything and waits.
 func runSteady(ctx context.Context, s *scene) (*table, error) {
-	found := map[contestant][]memory{}
+	found := map[contestant][]proc.Memory{}
 	runs := min(s.runs, steadyRuns)
 	for i := range runs {
 		s.progress("run %d of %d", i+1, runs)
@@ -32,30 +35,30 @@ func runSteady(ctx context.Context, s *scene) (*table, error) {
 }
 
 // atRest brings an agent to rest and reads its memory.
-func (s *scene) atRest(ctx context.Context, c contestant) (m memory, err error) {
+func (s *scene) atRest(ctx context.Context, c contestant) (m proc.Memory, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	err = c.sidecar(ctx, s.job(steadyTemplates, steadyTemplates), func(p *attended) error {
-		m, err = settled(ctx, p.pid)
+	err = s.sidecar(ctx, c, s.job(steadyTemplates, steadyTemplates), func(p *attendant.Process) error {
+		m, err = proc.Settled(ctx, p.PID)
 		return err
 	})
 	return m, err
 }
 
-func compareMemory(ours, old []memory) []comparison {
+func compareMemory(ours, old []proc.Memory) []comparison {
 	all := []struct {
 		what     string
 		limit    float64
-		property func(memory) int64
+		property func(proc.Memory) int64
 	}{
-		{"resident (VmRSS)", 1.0 / 4, func(m memory) int64 { return m.rss }},
-		{"of it private (RssAnon)", 1.0 / 2, func(m memory) int64 { return m.anon }},
-		{"of it file pages (RssFile)", 0, func(m memory) int64 { return m.file }},
-		{"proportional (Pss)", 0, func(m memory) int64 { return m.pss }},
+		{"resident (VmRSS)", 1.0 / 4, func(m proc.Memory) int64 { return m.RSS }},
+		{"of it private (RssAnon)", 1.0 / 2, func(m proc.Memory) int64 { return m.Anon }},
+		{"of it file pages (RssFile)", 0, func(m proc.Memory) int64 { return m.File }},
+		{"proportional (Pss)", 0, func(m proc.Memory) int64 { return m.PSS }},
 	}
 	var found []comparison
 	for _, a := range all {
-		property := func(m memory) float64 { return mib(a.property(m)) }
+		property := func(m proc.Memory) float64 { return mib(a.property(m)) }
 		found = append(found, comparison{a.what, "MiB", medianOf(ours, property), medianOf(old, property), a.limit})
 	}
 	return found

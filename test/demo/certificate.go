@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
-const planCertificate = `The certificate in tls.pem lives for 20 s, and the agent asks for the next one when nine
-tenths of its life are over. Until then tls.pem is read fifty times a second: at every look the
-key must fit the certificate.`
+const planCertificate = `The certificate in tls.pem lives for 20 s, and the agent asks for the next one some five
+seconds before that. Until then tls.pem is read fifty times a second: at every look the key
+must fit the certificate.`
 
 // replaceCertificate waits for the next certificate.
 func (d *demo) replaceCertificate(ctx context.Context) (string, error) {
@@ -15,8 +16,7 @@ func (d *demo) replaceCertificate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.screen.tell("now:")
-	d.showCertificate(old)
+	d.screen.tell("before: %s", old)
 	looks := 0
 	next, err := await(ctx, "another certificate in the file", func(context.Context) (certificate, error) {
 		looks++
@@ -29,11 +29,11 @@ func (d *demo) replaceCertificate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.screen.tell("then, before that one has ended:")
-	d.showCertificate(next)
-	if !next.NotAfter.After(old.NotAfter) {
-		return "", fmt.Errorf("the new certificate ends at %s, no later than the old one", next.NotAfter)
+	left := time.Until(old.NotAfter)
+	d.screen.tell("after:  %s", next)
+	if left <= 0 || !next.NotAfter.After(old.NotAfter) {
+		return "", fmt.Errorf("the certificate that ends at %s came %s too late, or ends too early", next.NotAfter, -left)
 	}
-	d.screen.tell("at %d looks, key and certificate fitted every time", looks)
-	return fmt.Sprintf("replaced before its end; whole at %d looks", looks), nil
+	d.screen.tell("the old one would have lived for another %.1f s; key and certificate fitted at all of %d looks", left.Seconds(), looks)
+	return fmt.Sprintf("replaced %.1f s before its end; whole at %d looks", left.Seconds(), looks), nil
 }

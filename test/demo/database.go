@@ -16,11 +16,11 @@ a new login and writes it. Old and new must both work at the moment of the hand-
 
 // rotateLogin watches a lease over its whole life.
 func (d *demo) rotateLogin(ctx context.Context) (string, error) {
-	old, err := read(d.files.login(), parseLogin)
+	old, err := d.youngLogin(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := d.showRenewal(ctx, old); err != nil {
+	if err := d.showRenewal(ctx, old, d.screen.begin); err != nil {
 		return "", err
 	}
 	next, err := d.awaitLogin(ctx, old.User)
@@ -36,11 +36,38 @@ func (d *demo) rotateLogin(ctx context.Context) (string, error) {
 	return "renewed, then rotated; old and new login worked at the hand-over", nil
 }
 
-// showRenewal waits for the agent's word that a lease was renewed, and asks
-// Vault whether that is so.
-func (d *demo) showRenewal(ctx context.Context, l login) error {
-	_, err := await(ctx, "the renewal of the lease, in Vault", func(ctx context.Context) (time.Duration, error) {
-		return d.renewed(ctx, l)
+// youngAge is the age up to which a login will be seen to be renewed before it
+// is rotated: seven seconds until the next renewal, three for everything else.
+const youngAge = loginMaxTTL - loginTTL
+
+// youngLogin returns the present database login, or waits for the next where
+// that is about to be rotated.
+func (d *demo) youngLogin(ctx context.Context) (login, error) {
+	l, err := read(d.files.login(), parseLogin)
+	if err != nil {
+		return l, err
+	}
+	answers, err := d.audit.ofAgent()
+	if err != nil {
+		return l, err
+	}
+	issued := only(answers, loginPath)
+	if len(issued) == 0 {
+		return l, errors.New("vault's audit file has no database login of the agent")
+	}
+	age := time.Since(issued[len(issued)-1].Time)
+	if age <= youngAge {
+		return l, nil
+	}
+	d.screen.tell("the database login is %.0f s old and about to be rotated anyway: waiting for the next", age.Seconds())
+	return d.awaitLogin(ctx, l.User)
+}
+
+// showRenewal waits until Vault has renewed a lease after a moment. The file
+// must still have it then.
+func (d *demo) showRenewal(ctx context.Context, l login, after time.Time) error {
+	_, err := await(ctx, "the renewal of the lease, in Vault", func(ctx context.Context) (time.Time, error) {
+		return d.renewed(ctx, l, after)
 	})
 	if err != nil {
 		return err
@@ -55,23 +82,33 @@ func (d *demo) showRenewal(ctx context.Context, l login) error {
 	if again.Lease != l.Lease {
 		return fmt.Errorf("the lease was not renewed but replaced: %s became %s", l.Lease, again.Lease)
 	}
-	d.screen.tell("Vault says that lease %s was renewed; the file still has user %s", l.Lease, again.User)
+	d.screen.tell("Vault confirms that it renewed %s", l.Lease)
+	d.screen.tell("the file still has user %s", again.User)
 	return nil
 }
 
-// renewed asks Vault about a lease: how long it lives, or an error where it was
-// never renewed.
-func (d *demo) renewed(ctx context.Context, l login) (time.Duration, error) {
+// renewed asks Vault when a lease was renewed; that it was not, after a moment,
+// is an error.
+func (d *demo) renewed(ctx context.Context, l login, after time.Time) (time.Time, error) {
 	out, err := d.vault.Write(ctx, "sys/leases/lookup", map[string]any{"lease_id": l.Lease})
 	if err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
 	data, _ := out["data"].(map[string]any)
-	if data["last_renewal"] == nil {
-		return 0, errors.New("vault says that the lease was never renewed")
+	return lastRenewal(data, after)
+}
+
+// lastRenewal reads that time out of Vault's answer.
+func lastRenewal(data map[string]any, after time.Time) (time.Time, error) {
+	text, _ := data["last_renewal"].(string)
+	if text == "" {
+		return time.Time{}, errors.New("vault says that the lease was never renewed")
 	}
-	ttl, _ := data["ttl"].(float64)
-	return time.Duration(ttl) * time.Second, nil
+	at, err := time.Parse(time.RFC3339, text)
+	if err == nil && !at.After(after) {
+		err = fmt.Errorf("vault says that the lease was renewed at %s for the last time", text)
+	}
+	return at, err
 }
 
 // awaitLogin waits until the file has another user. At every look it must be whole.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 )
 
 const planAgent = `A token of service account shop/orders (TokenRequest, one hour) and an agent document
@@ -100,8 +99,7 @@ func (d *demo) writeInputs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := d.files
-	text := fmt.Sprintf(document, d.vault.Address(), f.token(), f.handover(), f.settings(), f.login(), f.certificate(), f.reloads())
+	f, text := d.files, d.documentFor(d.vault.Address())
 	err = errors.Join(os.WriteFile(f.token(), []byte(jwt), 0o600), os.WriteFile(f.document(), []byte(text), 0o600))
 	if err != nil {
 		return fmt.Errorf("write what the agent reads: %w", err)
@@ -110,6 +108,11 @@ func (d *demo) writeInputs(ctx context.Context) error {
 	d.screen.tell("%s, a token of shop/orders: %s", f.short(f.token()), mask(jwt))
 	d.screen.show(f.short(f.document())+":", text)
 	return nil
+}
+
+func (d *demo) documentFor(address string) string {
+	f := d.files
+	return fmt.Sprintf(document, address, f.token(), f.handover(), f.settings(), f.login(), f.certificate(), f.reloads())
 }
 
 // showRendered shows the files, without what nobody else should read, and that
@@ -135,8 +138,7 @@ func (d *demo) showRendered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.tell("%s: a private key (not shown) that fits its certificate:", d.files.short(d.files.certificate()))
-	d.showCertificate(c)
+	d.screen.tell("%s: a private key (not shown) that fits its certificate, %s", d.files.short(d.files.certificate()), c)
 	return nil
 }
 
@@ -155,8 +157,4 @@ func (d *demo) showSettings(key string) error {
 	}
 	d.screen.show(d.files.short(d.files.settings())+":", string(content))
 	return nil
-}
-
-func (d *demo) showCertificate(c certificate) {
-	d.screen.tell("certificate %s for %s, valid until %s", c.Serial, strings.Join(c.Names, ", "), c.NotAfter.Format("15:04:05"))
 }

@@ -43,8 +43,9 @@ func run(ctx context.Context, args []string, w io.Writer) int {
 	if err == nil {
 		err = play(ctx, w, program)
 	}
+	_, left := errors.AsType[leftBehind](err)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !left:
 		fmt.Fprintln(w, "\nThe demo was interrupted. All servers are stopped, all files are removed.")
 		return 130
 	case err != nil:

@@ -5,8 +5,9 @@ import "strings"
 // mask hides the middle of a secret. What is left, a quarter at most, tells two
 // secrets apart and is of no use otherwise.
 func mask(secret string) string {
-	shown := min(len(secret)/8, 4)
-	return secret[:shown] + "…" + secret[len(secret)-shown:]
+	letters := []rune(secret)
+	shown := min(len(letters)/8, 4)
+	return string(letters[:shown]) + "…" + string(letters[len(letters)-shown:])
 }
 
 // maskIn hides the middle of a secret wherever a text contains it.

@@ -57,6 +57,11 @@ type certificate struct {
 	NotAfter time.Time
 }
 
+// String tells what matters to somebody who watches.
+func (c certificate) String() string {
+	return fmt.Sprintf("serial %s for %s, valid until %s", c.Serial, strings.Join(c.Names, ", "), c.NotAfter.Format(time.TimeOnly))
+}
+
 // parseCertificate reads such a file. It is an error when the key is not the
 // certificate's, or when the authority in the file has not signed it.
 func parseCertificate(content []byte) (certificate, error) {

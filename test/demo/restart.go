@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -10,10 +9,6 @@ import (
 const planRestart = `The agent is ended and started anew, as when its container is replaced. The first one leaves its
 token and its leases behind, encrypted, in memory. The second one has to go on with them: it must not
 log in, must not ask for another database login, and must renew the lease that it has inherited.`
-
-// youngLogin is the age up to which a login lives on through a restart: one
-// second for that and seven until the next renewal leave two of twenty.
-const youngLogin = 10 * time.Second
 
 // restart replaces the agent by another one.
 func (d *demo) restart(ctx context.Context) (string, error) {
@@ -29,36 +24,17 @@ func (d *demo) restart(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	begin := time.Now()
 	if err := d.replaceAgent(ctx); err != nil {
 		return "", err
 	}
-	if err := d.showRenewal(ctx, old); err != nil {
+	if err := d.showRenewal(ctx, old, begin); err != nil {
 		return "", err
 	}
-	return "no login, no new database login: token and lease live on", d.checkTakenOver(before)
-}
-
-// youngLogin returns the present database login, or waits for the next where
-// that would be rotated soon anyway: nobody could tell why it was then.
-func (d *demo) youngLogin(ctx context.Context) (login, error) {
-	l, err := read(d.files.login(), parseLogin)
-	if err != nil {
-		return l, err
+	if err := d.checkTakenOver(before); err != nil {
+		return "", err
 	}
-	answers, err := d.audit.ofAgent()
-	if err != nil {
-		return l, err
-	}
-	issued := only(answers, loginPath)
-	if len(issued) == 0 {
-		return l, errors.New("vault's audit file has no database login of the agent")
-	}
-	age := time.Since(issued[len(issued)-1].Time)
-	if age <= youngLogin {
-		return l, nil
-	}
-	d.screen.tell("the database login is %.0f s old and about to be rotated anyway: waiting for the next", age.Seconds())
-	return d.awaitLogin(ctx, l.User)
+	return "no login, same database user: token and lease live on", nil
 }
 
 // replaceAgent ends the agent and starts another.
@@ -90,6 +66,6 @@ func (d *demo) checkTakenOver(before []answer) error {
 			return fmt.Errorf("the second agent has asked for %s, times: %d", path, n)
 		}
 	}
-	d.screen.tell("Vault's audit file since the restart: 0 logins, 0 new database logins, %d renewals", asked(since, "sys/leases/renew"))
+	d.screen.tell("Vault's audit file since the restart: 0 logins, 0 new database logins; renewals: %d", asked(since, "sys/leases/renew"))
 	return nil
 }

@@ -102,7 +102,7 @@ func (d *demo) perform(ctx context.Context, s step, number, of int) error {
 	return nil
 }
 
-// explain shows the end of the agent's log after a failure.
+// explain shows the end of the agent's log after a failure, while there is one.
 func (d *demo) explain() {
 	if d.journal == nil {
 		return
@@ -130,8 +130,17 @@ func (d *demo) remove() error {
 		problems = append(problems, os.RemoveAll(d.files.dir))
 	}
 	d.journal, d.agent, d.files.dir = nil, nil, ""
-	return errors.Join(problems...)
+	if err := errors.Join(problems...); err != nil {
+		return leftBehind{err}
+	}
+	return nil
 }
+
+// leftBehind is the error of a demo that could not remove everything.
+type leftBehind struct{ err error }
+
+func (l leftBehind) Error() string { return "not everything was removed: " + l.err.Error() }
+func (l leftBehind) Unwrap() error { return l.err }
 
 // summarize prints what was seen.
 func (d *demo) summarize() {

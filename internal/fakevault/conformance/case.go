@@ -35,6 +35,7 @@ const (
 	VarJWTElsewhere   = "jwt_elsewhere"      // other/app, audience vault
 	VarJWTAudience    = "jwt_other_audience" // apps/app, audience api
 	VarJWTExpired     = "jwt_expired"        // apps/app, audience vault, expired
+	VarJWTKey         = "jwt_key"            // PEM of the public key that they are signed with, as in a JSON string
 )
 
 // Case is one story. The answers to Setup must be successes; those to Do are

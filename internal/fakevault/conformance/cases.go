@@ -19,7 +19,7 @@ func (s Step) as(token string) Step     { s.As = token; return s }
 func (s Step) save(n, path string) Step { s.Save = map[string]string{n: path}; return s }
 func (s Step) header(k, v string) Step  { s.Header = map[string]string{k: v}; return s }
 
-func (s Step) until(text string) Step   { s.Until = text; return s }
+func (s Step) until(text string) Step { s.Until = text; return s }
 
 // nobody sends no token.
 const nobody = "-"

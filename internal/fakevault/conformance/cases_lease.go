@@ -70,6 +70,7 @@ func leaseCases() []Case {
 		{Name: "database roles", Setup: with(), Do: []Step{
 			get("{m}/roles/r"), list("{m}/roles"), get("{m}/roles/none"), get("{m}/creds/none"), get("{m}/static-creds/none"),
 			post("{m}/creds/r", `{}`), get("{m}/creds/r").wrapped(),
+			remove("{m}/roles/r"), get("{m}/creds/r"), post("{m}/roles/x", `{"db_name":"pg","default_ttl":"x"}`),
 		}},
 		{Name: "database static role", Setup: with(
 			post("{m}/static-roles/s", `{"db_name":"pg","username":"{static_user}","rotation_period":"1h"}`),

@@ -1,7 +1,7 @@
 package conformance
 
 func loginCases() []Case {
-	return []Case{appRoleLogin(), appRoleRoles(), appRoleBatch(), appRolePolicies(), kubernetesLogin(), kubernetesRoles(), userpassLogin(), jwtWithoutConfiguration()}
+	return []Case{appRoleLogin(), appRoleRoles(), appRoleBatch(), appRolePolicies(), kubernetesLogin(), kubernetesRoles(), userpassLogin(), jwtWithoutConfiguration(), jwtLogin()}
 }
 
 const appRoleTokens = `"token_policies":["default"],"token_ttl":"10m","token_max_ttl":"1h"`
@@ -27,7 +27,8 @@ func appRoleLogin() Case {
 
 func appRoleRoles() Case {
 	return Case{Name: "approle roles", Setup: appRole(``), Do: []Step{
-		get("auth/{m}/role/r"), list("auth/{m}/role"), get("auth/{m}/role/none"), get("auth/{m}/role/none/role-id"), post("auth/{m}/role/none/secret-id", `{}`),
+		get("auth/{m}/role/r"), list("auth/{m}/role"), list("auth/{m}/role/r/secret-id"), post("auth/{m}/role/r/role-id", `{"role_id":"own-{m}"}`),
+		get("auth/{m}/role/r/role-id"), post("auth/{m}/login", `{"role_id":"own-{m}","secret_id":"{secret_id}"}`).as(nobody), get("auth/{m}/role/none"), get("auth/{m}/role/none/role-id"), post("auth/{m}/role/none/secret-id", `{}`),
 		post("auth/{m}/role/r/secret-id", `{"ttl":"10m","num_uses":3}`), post("auth/{m}/role/r/secret-id", `{}`).wrapped(),
 		post("auth/{m}/role/x", `{"bind_secret_id":false}`), post("auth/{m}/role/x", `{"token_ttl":"2h","token_max_ttl":"1h"}`),
 		post("auth/{m}/role/y", `{"bind_secret_id":false,"token_bound_cidrs":"127.0.0.0/8"}`), get("auth/{m}/role/y/role-id").save("role_id", "data.role_id"),
@@ -77,6 +78,7 @@ func kubernetesRoles() Case {
 		get("auth/{m}/role/app"), get("auth/{m}/role/none"), list("auth/{m}/role"), post("auth/{m}/role/bad", `{}`),
 		post("auth/{m}/role/bad", `{"bound_service_account_names":"*"}`),
 		post("auth/{m}/role/open", `{"bound_service_account_names":"*","bound_service_account_namespaces":"*"}`), get("auth/{m}/config"),
+		remove("auth/{m}/role/app"), get("auth/{m}/role/app"),
 	}}
 }
 
@@ -86,11 +88,27 @@ func userpassLogin() Case {
 		post("sys/auth/{m}", `{"type":"userpass"}`), post("auth/{m}/users/u", `{"password":"p",`+appRoleTokens+`}`),
 	}, Do: []Step{
 		login("u", `{"password":"p"}`), login("u", `{"password":"x"}`), login("none", `{"password":"x"}`), login("u", `{}`),
+		list("auth/{m}/users"), remove("auth/{m}/users/u"), login("u", `{"password":"p"}`),
 	}}
 }
 
 func jwtWithoutConfiguration() Case {
 	return Case{Name: "jwt without configuration", Setup: []Step{post("sys/auth/{m}", `{"type":"jwt"}`)}, Do: []Step{
 		post("auth/{m}/login", `{"role":"a","jwt":"b"}`).as(nobody),
+	}}
+}
+
+func jwtLogin() Case {
+	login := func(role, jwt string) Step {
+		return post("auth/{m}/login", `{"role":"`+role+`","jwt":"`+jwt+`"}`).as(nobody)
+	}
+	const role = `{"role_type":"jwt","user_claim":"sub","bound_audiences":["vault"],` + appRoleTokens
+	return Case{Name: "jwt login", Setup: []Step{
+		post("sys/auth/{m}", `{"type":"jwt"}`), post("auth/{m}/config", `{"jwt_validation_pubkeys":["{jwt_key}"]}`),
+		post("auth/{m}/role/app", role+`,"bound_subject":"system:serviceaccount:apps:app"}`), post("auth/{m}/role/any", role+`}`),
+	}, Do: []Step{
+		login("app", "{jwt}").save("tok", "auth.client_token"), get("auth/token/lookup-self").as("{tok}"), login("any", "{jwt_other_account}"),
+		login("app", "{jwt_other_account}"), login("app", "{jwt_other_audience}"), login("app", "{jwt_expired}"), login("app", "nonsense"),
+		login("none", "{jwt}"), login("", "{jwt}"), post("auth/{m}/login", `{"role":"app"}`).as(nobody), list("auth/{m}/role"),
 	}}
 }

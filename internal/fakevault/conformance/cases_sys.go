@@ -65,6 +65,13 @@ func policyCases() []Case {
 			post("{m}/a", `{"value":"y"}`).as(me), post("{m}/new", `{"value":"y"}`).as(me), post("{m}/b/c", `{"value":"y"}`).as(me),
 			post("{m}/b/new", `{"value":"y"}`).as(me),
 		}},
+		{Name: "policy create and update of kv2", Setup: []Step{
+			mountKV2, post("{m}/data/a", `{"data":{"value":"x"}}`),
+			policyFor(`path "{m}/data/a" { capabilities = ["create"] } path "{m}/data/new" { capabilities = ["create"] }`), limited,
+		}, Do: []Step{
+			post("{m}/data/a", `{"data":{"value":"y"}}`).as(me), post("{m}/data/new", `{"data":{"value":"y"}}`).as(me),
+			post("{m}/data/new", `{"data":{"value":"y"}}`).as(me),
+		}},
 		{Name: "policy list without slash", Setup: with(`path "{m}" { capabilities = ["list"] }`), Do: []Step{list("{m}").as(me), list("{m}/").as(me)}},
 		{Name: "policy comments and JSON", Setup: with("# first\npath \"{m}/a\" {\n  // second\n  capabilities = [\"read\",]\n  required_parameters = [\"x\"]\n}"), Do: []Step{
 			post("sys/policies/acl/{m}-json", `{"policy":"{\"path\":{\"{m}/b/*\":{\"capabilities\":[\"read\"]}}}"}`), get("sys/policies/acl/{m}-json"),

@@ -56,6 +56,12 @@ func tokenCases() []Case {
 			get("auth/token/lookup-self").as("{child}"), post("auth/token/create", `{"policies":["more"]}`).as("{limited}"),
 			post("auth/token/revoke", `{"token":"{limited}"}`), get("auth/token/lookup-self").as("{child}"),
 		}},
+		{Name: "token revoke without children", Setup: []Step{
+			policyFor(`path "auth/token/create" { capabilities = ["update"] }`), limited,
+			post("auth/token/create", `{"policies":["default"],"ttl":"1h"}`).as("{limited}").save("child", "auth.client_token"),
+		}, Do: []Step{
+			post("auth/token/revoke-orphan", `{"token":"{limited}"}`), get("auth/token/lookup-self").as("{limited}"), get("auth/token/lookup-self").as("{child}"),
+		}},
 		{Name: "token with a limited number of uses", Setup: []Step{token(`,"ttl":"1h","num_uses":2`)}, Do: []Step{
 			get("auth/token/lookup-self").as(me), get("auth/token/lookup-self").as(me), get("auth/token/lookup-self").as(me),
 		}},

@@ -1,8 +1,14 @@
 package conformance_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -23,17 +29,22 @@ func TestReal(t *testing.T) {
 	if _, err := p.Query(t.Context(), "CREATE ROLE conformance LOGIN PASSWORD 'before'"); err != nil {
 		t.Fatal(err)
 	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	target := conformance.Target{
 		URL: v.Address(), Client: &http.Client{Timeout: time.Minute}, Token: v.Token(), Seal: v.Seal, Unseal: v.Unseal,
 		Vars: map[string]string{
 			conformance.VarPostgresURL: p.ConnectionURL(), conformance.VarPostgresUser: p.User(),
 			conformance.VarPostgresPass: p.Password(), conformance.VarStaticUser: "conformance",
 			conformance.VarKubernetesHost: reviewer(t),
-			conformance.VarJWT:            serviceAccount(t, "apps", "app", "vault", time.Hour),
-			conformance.VarJWTOther:       serviceAccount(t, "apps", "other", "vault", time.Hour),
-			conformance.VarJWTElsewhere:   serviceAccount(t, "other", "app", "vault", time.Hour),
-			conformance.VarJWTAudience:    serviceAccount(t, "apps", "app", "api", time.Hour),
-			conformance.VarJWTExpired:     serviceAccount(t, "apps", "app", "vault", -time.Hour),
+			conformance.VarJWTKey:         publicKey(t, key),
+			conformance.VarJWT:            serviceAccount(t, key, "apps", "app", "vault", time.Hour),
+			conformance.VarJWTOther:       serviceAccount(t, key, "apps", "other", "vault", time.Hour),
+			conformance.VarJWTElsewhere:   serviceAccount(t, key, "other", "app", "vault", time.Hour),
+			conformance.VarJWTAudience:    serviceAccount(t, key, "apps", "app", "api", time.Hour),
+			conformance.VarJWTExpired:     serviceAccount(t, key, "apps", "app", "vault", -time.Hour),
 		},
 	}
 	if *update {
@@ -41,6 +52,17 @@ func TestReal(t *testing.T) {
 		return
 	}
 	conformance.Run(t, target)
+}
+
+// publicKey is the PEM with its line feeds escaped, to stand in a JSON string.
+func publicKey(t *testing.T, key *ecdsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	return strings.ReplaceAll(string(block), "\n", `\n`)
 }
 
 // claims are those of a ServiceAccount's token that the auth method reads.
@@ -54,9 +76,8 @@ type claims struct {
 	Kubernetes json.RawMessage `json:"kubernetes.io"`
 }
 
-// serviceAccount makes a token with a signature that nobody checks: the reviewer
-// below believes every token.
-func serviceAccount(t *testing.T, namespace, name, audience string, ttl time.Duration) string {
+// serviceAccount makes a signed token.
+func serviceAccount(t *testing.T, key *ecdsa.PrivateKey, namespace, name, audience string, ttl time.Duration) string {
 	t.Helper()
 	then := time.Now().Add(min(0, ttl) - time.Minute)
 	inner := `{"namespace":"` + namespace + `","serviceaccount":{"name":"` + name + `","uid":"uid-of-` + name + `"}}`
@@ -64,7 +85,16 @@ func serviceAccount(t *testing.T, namespace, name, audience string, ttl time.Dur
 		Audience: []string{audience}, Issuer: "https://kubernetes.default.svc", Subject: "system:serviceaccount:" + namespace + ":" + name,
 		Expires: time.Now().Add(ttl).Unix(), Issued: then.Unix(), NotBefore: then.Unix(), Kubernetes: json.RawMessage(inner),
 	})
-	return encode(t, map[string]string{"alg": "RS256", "kid": "k"}) + "." + body + "." + base64.RawURLEncoding.EncodeToString([]byte("signature"))
+	text := encode(t, map[string]string{"alg": "ES256"}) + "." + body
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := make([]byte, 64) // two numbers of 32 bytes
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 func encode(t *testing.T, v any) string {

@@ -13,7 +13,7 @@ import (
 // verbatimTexts are the keys whose texts are the same on every server.
 var verbatimTexts = []string{
 	"actor", "audience", "capabilities", "creation_path", "credential_type", "deletion_time", "display_name", "errors", "keys",
-	"mount_type", "name", "operation", "path", "policies", "policy", "private_key_type", "role", "role_name", "service_account_name",
+	"mount_type", "name", "operation", "path", "policies", "policy", "private_key_type", "role_id", "role", "role_name", "service_account_name",
 	"service_account_namespace", "token_policies", "token_type", "type", "value", "version", "warnings",
 	"bound_service_account_names", "bound_service_account_namespaces", "delete_version_after", "deprecation_status",
 }
@@ -80,6 +80,9 @@ func (s *session) reduceText(key, text string) any {
 	if i := strings.LastIndexByte(hidden, '/'); key == "lease_id" && i >= 0 {
 		return hidden[:i] + "/<id>"
 	}
+	if isUUID(text) {
+		return "<uuid>"
+	}
 	if text == "" || slices.Contains(verbatimTexts, key) {
 		return kindIfTime(hidden)
 	}
@@ -107,6 +110,12 @@ func reduceNumber(key string, n json.Number) any {
 		return n
 	}
 	return "<number>"
+}
+
+// isUUID tells by the form alone: 8-4-4-4-12 characters.
+func isUUID(text string) bool {
+	parts := strings.Split(text, "-")
+	return len(text) == 36 && len(parts) == 5 && len(parts[0]) == 8 && len(parts[4]) == 12
 }
 
 func kindIfTime(text string) string {

@@ -166,7 +166,7 @@ func TestTempName(t *testing.T) {
 			t.Errorf("%q is %d bytes long", name, len(name))
 		}
 	}
-	if tempName("a") == tempName("a") {
+	if first, second := tempName("a"), tempName("a"); first == second {
 		t.Error("two temporary names are the same")
 	}
 }

@@ -50,8 +50,7 @@ func explain(err error) error {
 	if err = bare(err); err == nil {
 		return nil
 	}
-	// bare has unwrapped it; an error number further down is in words already.
-	errno, ok := err.(syscall.Errno)
+	errno, ok := err.(syscall.Errno) //nolint:errorlint // one further down is in words already
 	if !ok {
 		return err
 	}
@@ -63,7 +62,7 @@ func explain(err error) error {
 
 // bare takes off the wrappers with which package os repeats paths.
 func bare(err error) error {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // only the outermost layers are to go
 	case *fs.PathError:
 		return bare(e.Err)
 	case *os.LinkError:

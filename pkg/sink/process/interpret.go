@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -85,12 +86,14 @@ func (v vars) Each(yield func(string, expand.Variable) bool) {
 
 func isExported(v expand.Variable) bool { return v.Exported && v.Kind == expand.String }
 
-// exported is the environment of a program.
+// exported is the environment of a program, sorted: the interpreter lists its
+// variables in any order.
 func exported(env expand.Environ) []string {
 	var list []string
 	for name, value := range snapshot(env, isExported).Each {
 		list = append(list, name+"="+value.String())
 	}
+	slices.Sort(list)
 	return list
 }
 

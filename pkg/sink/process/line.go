@@ -115,7 +115,7 @@ func callBackground(index int) *syntax.CallExpr {
 // checkRedirect refuses redirections that the interpreter would answer with a
 // bare exit status. ">|" differs from ">" only under "set -C", which there is not.
 func checkRedirect(r *syntax.Redirect) error {
-	if r.N != nil && !strings.Contains("012", r.N.Value) {
+	if r.N != nil && r.N.Value != "0" && r.N.Value != "1" && r.N.Value != "2" {
 		return unsupported(r, "redirection of descriptor "+r.N.Value)
 	}
 	switch r.Op {

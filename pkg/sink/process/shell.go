@@ -154,13 +154,16 @@ func (s *shell) call(ctx context.Context, args []string) ([]string, error) {
 		return append([]string{wordKill}, args[1:]...), nil
 	case args[0] == "wait":
 		return []string{wordWait}, nil
-	case len(args) == 3 && args[0] == "command" && args[1] == "-v" && builtinNamed(args[2]) != nil:
-		hc := interp.HandlerCtx(ctx)
-		if _, err := lookPath(hc.Dir, hc.Env.Get("PATH").String(), args[2]); err != nil {
-			return []string{"echo", args[2]}, nil
-		}
+	case len(args) == 3 && args[0] == "command" && args[1] == "-v" && played(interp.HandlerCtx(ctx), args[2]):
+		return []string{"echo", args[2]}, nil
 	}
 	return args, nil
+}
+
+// played tells whether a command is built in and the image has no such program.
+func played(hc interp.HandlerContext, name string) bool {
+	_, err := lookPath(hc.Dir, hc.Env.Get("PATH").String(), name)
+	return err != nil && builtinNamed(name) != nil
 }
 
 // shellStatus takes the exit status out of an error of the interpreter; 0: none.

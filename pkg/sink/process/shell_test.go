@@ -134,7 +134,7 @@ func TestProgramBeforeBuiltin(t *testing.T) {
 		"Pidof":   {line: "pidof x", part: "args", want: "[\"x\"]\n"},
 		"Shell":   {line: "sh -c x", part: "args", want: "[\"-c\" \"x\"]\n"},
 		"Kill":    {line: "kill -0 $$", part: "args", want: ""},
-		"Env":     {line: "export B=2; A=1 prog", part: "env", want: "B=2\nA=1\n"},
+		"Env":     {line: "export B=2; A=1 prog", part: "env", want: "A=1\nB=2\n"},
 		"Unset":   {line: "export C=3; unset C; prog", part: "env", want: ""},
 		"Status":  {line: "prog; echo $?", part: "exit:42", want: "42\n"},
 		"Signal":  {line: "prog; echo $?", part: "die", want: "137\n"},
