@@ -3,6 +3,7 @@ package fakevault
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 )
 
@@ -53,4 +54,10 @@ func newAccessor(kind string) string {
 func entityOf(m *mount, name string) string {
 	sum := sha256.Sum256([]byte(m.accessor + "\x00" + name))
 	return formatUUID([16]byte(sum[:16]))
+}
+
+// clientID stands for whoever uses the server: the base64 of a SHA-256 sum.
+func (s *Server) clientID() string {
+	sum := sha256.Sum256([]byte(s.clusterID))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -23,7 +23,7 @@ func (e *kv2Engine) metadata(c *call, path string) *reply {
 		if s == nil {
 			return notFound()
 		}
-		return dataReply(s.metadata(c.s.clusterID))
+		return dataReply(s.metadata(c.s.clientID()))
 	}
 	return unsupported()
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,5 +313,29 @@ func TestOutsideOfTheAPI(t *testing.T) {
 	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/ui/", nil))
 	if w.Code != 404 {
 		t.Errorf("HTTP %d, want 404", w.Code)
+	}
+}
+
+// TestManyAtOnce is for the race detector.
+func TestManyAtOnce(t *testing.T) {
+	s := fakevault.New()
+	database(s)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				remove := s.Fault(fakevault.Fault{Path: "none", Status: 500})
+				lease := call(t, s, "root", "GET", "database/creds/app", "")
+				call(t, s, "root", "PUT", "sys/leases/renew", `{"lease_id":"`+lease.LeaseID+`"}`)
+				s.RevokeLease(lease.LeaseID)
+				s.Leases()
+				s.Count("PUT", "*")
+				remove()
+			}
+		})
+	}
+	all.Wait()
+	if got := s.Count("PUT", "sys/leases/renew"); got != 400 || len(s.Leases()) != 0 {
+		t.Errorf("%d renewals, %d leases left, want 400 and none", got, len(s.Leases()))
 	}
 }

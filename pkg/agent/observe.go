@@ -56,6 +56,6 @@ func (a *Agent) giveUp(state secret.State) {
 		return
 	}
 	if retries := a.o.Config.Vault.Retries(); state.Failures > retries {
-		a.stop(fmt.Errorf("%s: gave up after %d attempts: %w", state.Query, state.Failures, state.Err))
+		a.stop(fmt.Errorf("%s: gave up at attempt %d: %w", state.Query, state.Failures, state.Err))
 	}
 }

@@ -116,7 +116,7 @@ func TestExecErrorIsTyped(t *testing.T) {
 		},
 		"template itself": {
 			"{{ (split \",\" \"a\").x }}",
-			render.ExecError{Template: "app.conf", Line: 1, Column: 20, Reason: "can't evaluate field x in type []string"},
+			render.ExecError{Template: "app.conf", Line: 1, Column: 15, Reason: "can't evaluate field x in type []string"},
 		},
 		"in a sub-template": {
 			"{{ executeTemplate \"x\" }}\n{{ define \"x\" }}\n{{ base64Decode \"%\" }}{{ end }}",

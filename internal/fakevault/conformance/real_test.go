@@ -80,7 +80,7 @@ type claims struct {
 func serviceAccount(t *testing.T, key *ecdsa.PrivateKey, namespace, name, audience string, ttl time.Duration) string {
 	t.Helper()
 	then := time.Now().Add(min(0, ttl) - time.Minute)
-	inner := `{"namespace":"` + namespace + `","serviceaccount":{"name":"` + name + `","uid":"uid-of-` + name + `"}}`
+	inner := `{"namespace":"` + namespace + `","serviceaccount":{"name":"` + name + `","uid":"5f0c8a52-6f0e-4d0c-9a57-3d1b566ccb10"}}`
 	body := encode(t, claims{
 		Audience: []string{audience}, Issuer: "https://kubernetes.default.svc", Subject: "system:serviceaccount:" + namespace + ":" + name,
 		Expires: time.Now().Add(ttl).Unix(), Issued: then.Unix(), NotBefore: then.Unix(), Kubernetes: json.RawMessage(inner),
