@@ -190,6 +190,22 @@ func TestFaultsHealByThemselves(t *testing.T) {
 	}
 }
 
+func TestLostLeaseIsNoticedAtItsRenewal(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		w.sidecar(dbTemplate)
+		pass(time.Minute)
+		first := w.read("out/db")
+		w.vault.RevokeAllLeases()
+		pass(44 * time.Minute) // the renewal is due after 42 to 44 minutes
+		if w.read("out/db") == first {
+			t.Error("still the login whose lease was revoked")
+		}
+		if n := w.vault.Count("GET", "database/creds/app"); n != 2 {
+			t.Errorf("%d logins issued, want 2", n)
+		}
+	})
+}
+
 func TestCertificateIsReplacedInTime(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		w.sidecar(`

@@ -34,7 +34,11 @@ func (d *demo) startServers(ctx context.Context) (string, error) {
 		return nil
 	})
 	tasks.Go(func() (err error) {
-		if d.postgres, err = lab.StartPostgres(ctx); err != nil {
+		// An interrupted initdb leaves children behind that go on writing files,
+		// so this start is seen through and stopped when it is complete.
+		complete, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if d.postgres, err = lab.StartPostgres(complete); err != nil {
 			return err
 		}
 		d.screen.tell("PostgreSQL  %s  (process %d)", d.postgres.Address(), d.postgres.PID())

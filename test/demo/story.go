@@ -63,6 +63,7 @@ type demo struct {
 func play(ctx context.Context, w io.Writer, program string) (err error) {
 	d := &demo{screen: newScreen(w), program: program}
 	defer func() { err = errors.Join(err, d.remove()) }()
+	interrupted := ctx.Err
 	ctx, d.abort = context.WithCancelCause(ctx)
 	defer d.abort(nil)
 	if err := d.prepare(); err != nil {
@@ -71,7 +72,9 @@ func play(ctx context.Context, w io.Writer, program string) (err error) {
 	all := steps()
 	for i, s := range all {
 		if err := d.perform(ctx, s, i+1, len(all)); err != nil {
-			d.explain()
+			if interrupted() == nil {
+				d.explain()
+			}
 			return fmt.Errorf("step %d, %q: %w", i+1, s.title, err)
 		}
 	}
