@@ -70,6 +70,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	a.warnUnserved()
 	a.log.Info("agent starting", slog.String(telemetry.FieldVersion, o.Version), slog.String(telemetry.FieldAddress, o.Config.Vault.Address))
 	ctx, a.stop = context.WithCancelCause(ctx)
 	defer a.stop(nil)
@@ -110,11 +111,10 @@ func newAgent(o Options) (*Agent, error) {
 	method, authErr := auth.New(o.Config.Auth)
 	client, clientErr := vault.NewClient(o.Config.Vault, clientOptions(o)...)
 	units, unitErr := a.newUnits(o.Document.Templates)
-	sinks, sinkErr := a.newSinks()
-	if err := errors.Join(authErr, clientErr, unitErr, sinkErr); err != nil {
+	if err := errors.Join(unsupported(o), authErr, clientErr, unitErr); err != nil {
 		return nil, err
 	}
-	a.client, a.units, a.sinks = client, units, sinks
+	a.client, a.units, a.sinks = client, units, a.newSinks()
 	a.identity = identity(o.Config)
 	a.store = secret.NewStore(a.schedule, secret.Options{Observe: a.observe})
 	a.session = vault.NewSession(client, method, a.schedule, a.sessionOptions())
@@ -191,7 +191,7 @@ func (a *Agent) finish(ctx context.Context) error {
 		cause = nil
 	}
 	if !a.o.Config.Agent.RevokeOnShutdown || (cause == nil && a.o.Config.Agent.ExitAfterAuth) {
-		return errors.Join(cause, a.handover.save())
+		return errors.Join(cause, a.handover.save(ctx))
 	}
 	a.handover.remove()
 	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -30,6 +30,7 @@ const (
 	defaultHandoverDir = "/vault/agent-cache"
 	handoverFile       = "vaultk8s-handover"
 	handoverKeyFile    = "vaultk8s-handover.key"
+	keySize            = 32 // of AES-256
 	// handoverDelay gathers the changes of a moment into one write.
 	handoverDelay = 200 * time.Millisecond
 )
@@ -59,8 +60,8 @@ func newHandover(a *Agent) *handover {
 	if p := h.persist(); p != nil && p.Path != "" {
 		h.dir = p.Path
 	}
-	h.entry = a.schedule.AddUrgent(time.Time{}, func(context.Context) time.Time {
-		if err := h.save(); err != nil {
+	h.entry = a.schedule.AddUrgent(time.Time{}, func(ctx context.Context) time.Time {
+		if err := h.save(ctx); err != nil {
 			a.log.Warn("hand-over not written", fieldError(err))
 		}
 		return time.Time{}
@@ -130,8 +131,9 @@ func (h *handover) changed() {
 	}
 }
 
-// save writes the file as things are now.
-func (h *handover) save() error {
+// save writes the file as things are now, even when ctx has ended: what is
+// held at the end is what the next agent takes over.
+func (h *handover) save(ctx context.Context) error {
 	state := h.agent.session.State()
 	if h.dir == "" || state.Token == nil {
 		return nil
@@ -146,13 +148,13 @@ func (h *handover) save() error {
 	if err != nil {
 		return fmt.Errorf("encode hand-over: %w", err)
 	}
-	box, err := h.box(true)
+	box, err := h.box(ctx)
 	if err != nil {
 		return err
 	}
-	sealed := box.Seal(nil, nil, plain, h.binding())
+	sealed := box.Seal(nil, nil, plain, h.binding()) //nolint:gosec // G407: this cipher makes its nonces itself, at random
 	clear(plain)
-	return h.write(h.path(), sealed)
+	return h.write(ctx, h.path(), sealed)
 }
 
 // remove takes the file away, because the token in it is about to be revoked.
@@ -167,7 +169,11 @@ func (h *handover) read() (*handoverJSON, error) {
 	if err != nil {
 		return nil, err
 	}
-	box, err := h.box(false)
+	key, err := os.ReadFile(h.keyPath())
+	if err != nil {
+		return nil, fmt.Errorf("hand-over key: %w", err)
+	}
+	box, err := newBox(key)
 	if err != nil {
 		return nil, err
 	}
@@ -183,21 +189,23 @@ func (h *handover) read() (*handoverJSON, error) {
 	return &content, nil
 }
 
-// box returns the cipher: AES-256-GCM with random nonces, which may seal 2^32
-// files with one key; at five a second that is 27 years.
-func (h *handover) box(create bool) (cipher.AEAD, error) {
-	path := filepath.Join(h.dir, handoverKeyFile)
-	key, err := os.ReadFile(path)
-	if (errors.Is(err, fs.ErrNotExist) || (err == nil && len(key) != 32)) && create {
-		key = make([]byte, 32)
-		if _, err := rand.Read(key); err != nil {
-			return nil, fmt.Errorf("make hand-over key: %w", err)
-		}
-		err = h.write(path, key)
+// box returns the cipher for writing; the first time it makes the key.
+func (h *handover) box(ctx context.Context) (cipher.AEAD, error) {
+	key, err := os.ReadFile(h.keyPath())
+	if errors.Is(err, fs.ErrNotExist) || (err == nil && len(key) != keySize) {
+		key = make([]byte, keySize)
+		_, _ = rand.Read(key) // never fails: see crypto/rand
+		err = h.write(ctx, h.keyPath(), key)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("hand-over key: %w", err)
 	}
+	return newBox(key)
+}
+
+// newBox returns AES-256-GCM with random nonces, which may seal 2^32 files with
+// one key; at five a second that is 27 years.
+func newBox(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("hand-over key: %w", err)
@@ -211,13 +219,15 @@ func (h *handover) binding() []byte {
 	return text
 }
 
-func (h *handover) write(path string, content []byte) error {
+func (h *handover) write(ctx context.Context, path string, content []byte) error {
 	private := fs.FileMode(0o600)
-	_, err := file.Write(context.Background(), file.Spec{Path: path, Perm: &private}, content)
+	_, err := file.Write(context.WithoutCancel(ctx), file.Spec{Path: path, Perm: &private}, content)
 	return err
 }
 
 func (h *handover) path() string { return filepath.Join(h.dir, handoverFile) }
+
+func (h *handover) keyPath() string { return filepath.Join(h.dir, handoverKeyFile) }
 
 // persist is the document's block about the hand-over, nil where it has none.
 func (h *handover) persist() *agentfile.Persist {

@@ -70,7 +70,7 @@ func CheckReady(ctx context.Context, socket string) error {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}
 	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/readyz", http.NoBody)
 	if err != nil {
 		return err
 	}

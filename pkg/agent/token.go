@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -33,24 +32,17 @@ type tokenSink struct {
 
 func (s *tokenSink) path() string { return s.spec.Path }
 
-func (a *Agent) newSinks() ([]*tokenSink, error) {
+func (a *Agent) newSinks() []*tokenSink {
 	if a.o.Document.AutoAuth == nil {
-		return nil, errors.New("an agent needs an auto_auth block: serving requests without one is not supported")
+		return nil
 	}
 	var sinks []*tokenSink
-	var problems []error
 	for _, spec := range a.o.Document.AutoAuth.Sinks {
-		if spec.WrapTTL > 0 || spec.DHType != "" {
-			problems = append(problems, fmt.Errorf("sink %q: wrap_ttl, dh_type and dh_path are not supported", spec.Path))
-		}
 		s := &tokenSink{agent: a, spec: spec}
 		s.entry = a.schedule.AddUrgent(time.Time{}, s.write)
 		sinks = append(sinks, s)
 	}
-	if a.o.Config.Auth.WrapTTL > 0 {
-		problems = append(problems, errors.New("auto_auth method: wrap_ttl is not supported"))
-	}
-	return sinks, errors.Join(problems...)
+	return sinks
 }
 
 // write is the task that brings the newest token into the file.
