@@ -52,7 +52,7 @@ func call(t testing.TB, s *fakevault.Server, token, method, path, body string, h
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it lies in memory
+	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)

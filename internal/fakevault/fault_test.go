@@ -95,7 +95,7 @@ func TestFirstFaultWins(t *testing.T) {
 	}
 }
 
-func request(t *testing.T, ctx context.Context, method, path, body string) *http.Request {
+func request(ctx context.Context, t *testing.T, method, path, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, "http://vault.test/v1/"+path, strings.NewReader(body))
 	if err != nil {
@@ -118,7 +118,7 @@ func TestDropAndLose(t *testing.T) {
 			s := kv(t)
 			s.Fault(tc.fault)
 			client := &http.Client{Transport: s}
-			resp, err := client.Do(request(t, t.Context(), "POST", "kv/a", `{"value":"y"}`))
+			resp, err := client.Do(request(t.Context(), t, "POST", "kv/a", `{"value":"y"}`))
 			if err == nil {
 				_ = resp.Body.Close()
 				t.Fatal("the transport did not fail")
@@ -135,7 +135,7 @@ func TestDropOverASocket(t *testing.T) {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	s.Fault(fakevault.Fault{Drop: true, Match: isWrite})
-	resp, err := http.Post(server.URL+"/v1/kv/a", "application/json", strings.NewReader("{}"))
+	resp, err := server.Client().Post(server.URL+"/v1/kv/a", "application/json", strings.NewReader("{}"))
 	if err == nil {
 		_ = resp.Body.Close()
 		t.Fatal("the connection did not break")
@@ -165,14 +165,14 @@ func TestDelayEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
-		resp, err := s.RoundTrip(request(t, ctx, "POST", "kv/a", `{"value":"y"}`))
+		resp, err := s.RoundTrip(request(ctx, t, "POST", "kv/a", `{"value":"y"}`))
 		if err == nil {
 			_ = resp.Body.Close()
 		}
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("got %v after %v, want the deadline after 1m", err, time.Since(start))
 		}
-		if resp, err := s.RoundTrip(request(t, ctx, "GET", "kv/a", "")); !errors.Is(err, context.DeadlineExceeded) {
+		if resp, err := s.RoundTrip(request(ctx, t, "GET", "kv/a", "")); !errors.Is(err, context.DeadlineExceeded) {
 			_ = resp.Body.Close()
 			t.Errorf("a request whose context has ended: %v", err)
 		}

@@ -117,7 +117,7 @@ func freeAddress(t *testing.T) string {
 
 func get(t *testing.T, address, path string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -261,9 +261,9 @@ func TestProblemsOfEnvironmentAndFlags(t *testing.T) {
 }
 
 func TestRetries(t *testing.T) {
-	for max, want := range map[int]int{-1: 0, 0: 12, 1: 1, 20: 20} {
-		if got := (Vault{MaxRetries: max}).Retries(); got != want {
-			t.Errorf("MaxRetries %d: got %d, want %d", max, got, want)
+	for limit, want := range map[int]int{-1: 0, 0: 12, 1: 1, 20: 20} {
+		if got := (Vault{MaxRetries: limit}).Retries(); got != want {
+			t.Errorf("MaxRetries %d: got %d, want %d", limit, got, want)
 		}
 	}
 }

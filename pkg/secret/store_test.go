@@ -386,7 +386,7 @@ func TestStaticRoleIsReadAfterItsRotation(t *testing.T) {
 		w := newWorld(t, secret.Policy{}, func(vault.Request) (*vault.Response, error) {
 			left := time.Hour - time.Since(start)%time.Hour
 			return &vault.Response{Data: sensitive.NewData(map[string]any{
-				"password": fmt.Sprint(time.Since(start) / time.Hour), "rotation_period": number(3600), "ttl": number(int(left / time.Second)),
+				"password": (time.Since(start) / time.Hour).String(), "rotation_period": number(3600), "ttl": number(int(left / time.Second)),
 			})}, nil
 		})
 		w.store.Watch(alice, read("database/static-creds/app"), nil)

@@ -160,7 +160,7 @@ func (c *Client) exchange(ctx context.Context, token sensitive.String, namespace
 	defer cancel()
 	answer, err := c.send(ctx, token, namespace, r)
 	if answer != nil {
-		defer answer.Body.Close() //nolint:errcheck // nothing is left to be done about it
+		defer answer.Body.Close()
 	}
 	if refusal := failed.judge(answer, err); refusal != nil {
 		c.limit.hold(refusal)

@@ -48,7 +48,7 @@ func TestPauseHoldsBackEveryClientOfTheAddress(t *testing.T) {
 			t.Errorf("kind %v, wait %v", failed.Kind, failed.RetryAfter)
 		}
 		server.status = 200
-		time.Sleep(10 * time.Second)
+		<-time.After(10 * time.Second)
 		_, err = read(t, second, "b")
 		failed := failure(t, err)
 		want := "GET http://vault:8200/v1/b: rate limited: held back by the rate limit of the address"
@@ -58,7 +58,7 @@ func TestPauseHoldsBackEveryClientOfTheAddress(t *testing.T) {
 		if _, err := read(t, other, "c"); err != nil {
 			t.Errorf("another address is held back: %v", err)
 		}
-		time.Sleep(20 * time.Second)
+		<-time.After(20 * time.Second)
 		if _, err := read(t, second, "d"); err != nil {
 			t.Errorf("held back after the pause: %v", err)
 		}

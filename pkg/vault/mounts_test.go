@@ -46,7 +46,7 @@ func (l *library) send(ctx context.Context, r Request) (*Response, error) {
 	l.mu.Lock()
 	l.asked = append(l.asked, line)
 	l.mu.Unlock()
-	time.Sleep(l.delay) // virtual: the tests that set it run in a bubble
+	<-time.After(l.delay) // virtual: the tests that set it run in a bubble
 	if ctx.Err() != nil {
 		return nil, &Error{Kind: Unavailable, Cause: ctx.Err()}
 	}
