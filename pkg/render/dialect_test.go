@@ -29,6 +29,7 @@ var dataCases = map[string]dialectCase{
 	"write without a body":   {`{{ with secret "transit/hmac" "" }}{{ .Data.hmac }}{{ end }}`, "vault:v1:abc"},
 	"no path at all":         {`{{ secret }}`, "<no value>"},
 	"list":                   {`{{ range secrets "secret/list" }}{{ . }},{{ end }}`, "a/,b,c,"},
+	"list of numbers":        {`{{ secrets "numbers" }}`, "[10 2]"},
 	"list of nothing":        {`{{ range secrets "secret/empty" }}x{{ else }}none{{ end }}`, "none"},
 	"list of an empty path":  {`{{ secrets "" }}`, "[]"},
 	"file of an empty path":  {`[{{ file "" }}]`, "[]"},
@@ -102,7 +103,7 @@ var numberCases = map[string]dialectCase{
 	"types":      {`{{ printf "%T %T %T %T %T %T" (add 1 2) (add 1 2.0) (add (parseUint "1") 2) (add 1 (parseUint "2")) (add (parseUint "1") (parseUint "2")) (add 1.0 (parseUint "2")) }}`, "int64 float64 int64 int64 uint64 float64"},
 	"unsigned":   {`{{ subtract (parseUint "5") (parseUint "2") }} {{ subtract 5 (parseUint "2") }} {{ multiply (parseUint "5") (parseUint "2") }} {{ divide (parseUint "2") (parseUint "5") }} {{ modulo (parseUint "2") (parseUint "5") }}`, "18446744073709551613 -3 10 2 1"},
 	"extremes":   {`{{ minimum 1 2.5 }} {{ maximum 1 2.5 }} {{ minimum 3.5 2 }} {{ maximum 2 2 }} {{ minimum (parseUint "3") (parseUint "2") }} {{ maximum (parseUint "3") 2 }}`, "1 2.5 2 2 2 3"},
-	"of secrets": {`{{ with secret "secret/app" }}{{ add 1 .Data.num }} {{ add 0.5 .Data.data.n }}{{ end }}`, "12345679 5.5"},
+	"of secrets": {`{{ with secret "secret/app" }}{{ add 1 .Data.num }} {{ add 0.5 .Data.data.n }} {{ multiply 2 .Data.metadata.ratio }}{{ end }}`, "12345679 5.5 3"},
 }
 
 var encodingCases = map[string]dialectCase{
@@ -129,12 +130,16 @@ var encodingCases = map[string]dialectCase{
 		"a:\n  x: null\n  \"y\": \"yes\"\n  z: \"1:30\"\nb:\n- 1\n- <&>\n- k:\n  - 1\n  - 2\ne: []\nm: {}\ns: |\n  a\n  b|",
 	},
 	"to YAML, scalars":  {`{{ toYAML "x" }}|{{ toYAML nil }}|{{ toYAML 5 }}|{{ parseJSON "[1.5,100000000,1e21,true,[1,[2]]]" | toYAML }}`, "x|null|5|- 1.5\n- 1e+08\n- 1e+21\n- true\n- - 1\n  - - 2"},
-	"to YAML, a secret": {`{{ with secret "secret/app" }}{{ toYAML .Data.metadata }} {{ toYAML .Data.data.list }}{{ end }}{{ toYAML (secret "no/data").Warnings }}`, "version: 3 - a\n- b[]"},
+	"to YAML, a secret": {`{{ with secret "secret/app" }}{{ toYAML .Data.metadata.version }} {{ toYAML .Data.data.list }}{{ end }}{{ toYAML (secret "no/data").Warnings }}`, "3 - a\n- b[]"},
+	"to YAML, an object": {
+		`{{ with secret "auth/login" }}{{ toYAML .Auth.Metadata }} {{ .Auth.Policies | toYAML }}{{ end }} {{ with secret "transit/hmac" "" }}{{ toYAML . }}{{ end }}`,
+		"role: app - default requestid: \"\"\nleaseid: \"\"\nleaseduration: 0\nrenewable: false\ndata:\n  hmac: vault:v1:abc\nwarnings: []\nauth: null\nwrapinfo: null",
+	},
 	"to TOML": {
 		`{{ parseJSON "{\"t\":{\"a\":1,\"b\":\"x\"},\"k\":[1,2],\"s\":\"v\",\"arr\":[{\"x\":1},{\"x\":2}]}" | toTOML }}|{{ parseJSON "{\"a\":null}" | toTOML }}`,
 		"k = [1.0, 2.0]\ns = \"v\"\n\n[[arr]]\n  x = 1.0\n\n[[arr]]\n  x = 2.0\n\n[t]\n  a = 1.0\n  b = \"x\"|",
 	},
-	"to TOML, a secret": {`{{ (secret "secret/app").Data.metadata | toTOML }}`, "version = 3"},
+	"to TOML, a secret": {`{{ (secret "secret/app").Data.metadata | toTOML }}`, "ratio = 1.5\nversion = 3"},
 	"digests": {
 		`{{ sha256Hex "a" }} {{ md5sum "a" }} {{ hmacSHA256Hex "msg" "key" }}`,
 		"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb 0cc175b9c0f1b6a831c399e269772661 2d93cbc1be167bcb1637a4a23cbff01a7878f0c50ee833954ea5221bb1b8c628",
@@ -142,14 +147,15 @@ var encodingCases = map[string]dialectCase{
 }
 
 var otherCases = map[string]dialectCase{
-	"env":            {`{{ env "HOME" }}|{{ env "NOPE" }}|{{ mustEnv "HOME" }}|{{ envOrDefault "NOPE" "d" }}|{{ envOrDefault "EMPTY" "d" }}`, "/home/app||/home/app|d|"},
-	"addresses":      {`{{ sockaddr "GetAllInterfaces | include \"flags\" \"loopback\" | include \"type\" \"IPv4\" | limit 1" "| attr \"address\"" }}`, "127.0.0.1"},
-	"dump":           {`{{ spew_sdump "x" }}|{{ spew_sdump }}|{{ spew_sdump (parseJSON "{\"b\":1,\"a\":[1]}") 5 }}`, "(string) (len=1) \"x\"\n||(map[string]interface {}) (len=2) {\n (string) (len=1) \"a\": ([]interface {}) (len=1 cap=1) {\n  (float64) 1\n },\n (string) (len=1) \"b\": (float64) 1\n}\n(int) 5\n"},
-	"dump in a line": {`{{ spew_sprintf "%d-%s" 5 "x" }} {{ spew_sprintf "%#+v" (parseJSON "{\"b\":1,\"a\":[1]}") }}`, "5-x (map[string]interface {})map[a:([]interface {})[(float64)1] b:(float64)1]"},
-	"scratch":        {`{{ scratch.Set "a" 1 }}{{ scratch.Get "a" }}{{ scratch.SetX "a" 2 }}{{ scratch.Get "a" }} {{ scratch.Key "a" }} {{ scratch.Key "b" }} {{ scratch.Get "b" }}`, "11 true false <no value>"},
-	"scratch maps":   {`{{ scratch.MapSet "m" "z" 1 }}{{ scratch.MapSet "m" "a" 2 }}{{ scratch.MapSetX "m" "a" 3 }}{{ scratch.MapSetX "m" "k" 4 }}{{ range scratch.MapValues "m" }}{{ . }},{{ end }} {{ scratch.Get "m" }}`, "2,4,1, map[a:2 k:4 z:1]"},
-	"scratch, edges": {`{{ scratch.Set "s" "text" }}{{ scratch.MapValues "s" }} {{ scratch.MapValues "none" }}{{ scratch.Set "p" (parseJSON "{\"x\":1}") }}{{ scratch.MapSet "p" "z" 2 }} {{ scratch.Get "p" }}`, "[] [] map[x:1 z:2]"},
-	"sprig":          {`{{ "a" | sprig_upper }} {{ sprig_join "-" (sprig_list 1 "b") }} {{ sprig_default "d" "" }} {{ sprig_ternary "y" "n" true }} {{ sprig_b64enc "x" }}`, "A 1-b d y eA=="},
+	"env":                 {`{{ env "HOME" }}|{{ env "NOPE" }}|{{ mustEnv "HOME" }}|{{ envOrDefault "NOPE" "d" }}|{{ envOrDefault "EMPTY" "d" }}`, "/home/app||/home/app|d|"},
+	"addresses":           {`{{ sockaddr "GetAllInterfaces | include \"flags\" \"loopback\" | include \"type\" \"IPv4\" | limit 1" "| attr \"address\"" }}`, "127.0.0.1"},
+	"dump":                {`{{ spew_sdump "x" }}|{{ spew_sdump }}|{{ spew_sdump (parseJSON "{\"b\":1,\"a\":[1]}") 5 }}`, "(string) (len=1) \"x\"\n||(map[string]interface {}) (len=2) {\n (string) (len=1) \"a\": ([]interface {}) (len=1 cap=1) {\n  (float64) 1\n },\n (string) (len=1) \"b\": (float64) 1\n}\n(int) 5\n"},
+	"dump in a line":      {`{{ spew_sprintf "%d-%s" 5 "x" }} {{ spew_sprintf "%#+v" (parseJSON "{\"b\":1,\"a\":[1]}") }}`, "5-x (map[string]interface {})map[a:([]interface {})[(float64)1] b:(float64)1]"},
+	"scratch":             {`{{ scratch.Set "a" 1 }}{{ scratch.Get "a" }}{{ scratch.SetX "a" 2 }}{{ scratch.Get "a" }} {{ scratch.Key "a" }} {{ scratch.Key "b" }} {{ scratch.Get "b" }}`, "11 true false <no value>"},
+	"scratch, unless set": {`{{ scratch.SetX "a" 1 }}{{ scratch.Get "a" }}`, "1"},
+	"scratch maps":        {`{{ scratch.MapSet "m" "z" 1 }}{{ scratch.MapSet "m" "a" 2 }}{{ scratch.MapSetX "m" "a" 3 }}{{ scratch.MapSetX "m" "k" 4 }}{{ range scratch.MapValues "m" }}{{ . }},{{ end }} {{ scratch.Get "m" }}`, "2,4,1, map[a:2 k:4 z:1]"},
+	"scratch, edges":      {`{{ scratch.Set "s" "text" }}{{ scratch.MapValues "s" }} {{ scratch.MapValues "none" }}{{ scratch.Set "p" (parseJSON "{\"x\":1}") }}{{ scratch.MapSet "p" "z" 2 }} {{ scratch.Get "p" }}`, "[] [] map[x:1 z:2]"},
+	"sprig":               {`{{ "a" | sprig_upper }} {{ sprig_join "-" (sprig_list 1 "b") }} {{ sprig_default "d" "" }} {{ sprig_ternary "y" "n" true }} {{ sprig_b64enc "x" }}`, "A 1-b d y eA=="},
 }
 
 // allCases are the tables by the group of functions that they are about.

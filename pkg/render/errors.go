@@ -232,5 +232,8 @@ func reasonOf(text string) string {
 			return fixed
 		}
 	}
-	return text[strings.LastIndex(text, ">: ")+len(">: "):]
+	if place := strings.LastIndex(text, ">: "); place >= 0 {
+		return text[place+len(">: "):]
+	}
+	return strings.TrimPrefix(text, "template: : ") // it failed before its first node
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // refusedFunctions are known, so that a template that uses one is told why it
-// does not work rather than that it is misspelt.
+// does not work rather than that it is misspelled.
 func refusedFunctions() []function {
 	all := []function{{
 		name: "plugin", arguments: "PROGRAM ARGUMENT...", summary: "fails: run a command after rendering instead",

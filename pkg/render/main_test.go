@@ -33,10 +33,11 @@ func held() store {
 		"read secret/app": {
 			RequestID: "request-1", LeaseID: "lease-1", LeaseDuration: time.Minute, Renewable: true, Warnings: []string{"old"},
 			Data: tree(`{"data":{"username":"app","password":"` + canary + `","list":["a","b"],"n":5,"json":"{\"inner\":\"` + canary + `\"}"},
-				"metadata":{"version":3},"num":12345678}`),
+				"metadata":{"ratio":1.5,"version":3},"num":12345678}`),
 		},
 		"list secret/list":   {Data: tree(`{"keys":["b","a/","c"]}`)},
 		"list secret/empty":  {Data: tree(`{}`)},
+		"list numbers":       {Data: tree(`{"keys":[2,"10",{}]}`)},
 		"write aws/sts (x)":  {Data: tree(`{"security_token":"` + canary + `"}`)},
 		"write transit/hmac": {Data: tree(`{"hmac":"vault:v1:abc"}`)},
 		"read no/data":       {},

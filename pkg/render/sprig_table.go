@@ -40,7 +40,7 @@ dig|KEY... DEFAULT MAP|a value of nested maps, or the default
 dir|PATH|a path without its last part
 div|A B|A / B of whole numbers
 divf|A B...|A / B of numbers
-duration|SECONDS|seconds as a duration: 1m35s
+duration|TEXT|a text of seconds as a duration: 1m35s
 durationRound|DURATION|a duration in its largest unit
 empty|VALUE|tells whether a value is empty
 encryptAES|KEY TEXT|encrypts a text; otherwise each time

@@ -469,3 +469,19 @@ func TestEventsTellReasonAndOutcome(t *testing.T) {
 		}
 	})
 }
+
+func TestWrappedAnswerIsAskedForAgainBeforeItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked time.Duration
+		w := newWorld(t, secret.Policy{}, func(r vault.Request) (*vault.Response, error) {
+			asked = r.WrapTTL
+			return &vault.Response{WrapInfo: &vault.WrapInfo{Token: sensitive.New("wrapping"), TTL: 10 * time.Minute}}, nil
+		})
+		watch := w.store.Watch(alice, read("secret/data/app").Wrapped(10*time.Minute), nil)
+		pass(10 * time.Minute)
+		w.wantCalls("0s GET secret/data/app", "9m0s GET secret/data/app")
+		if state := watch.State(); asked != 10*time.Minute || state.Version != 2 || state.Response.WrapInfo.Token.Reveal() != "wrapping" {
+			t.Errorf("asked for a TTL of %v, version %d; want 10m and 2", asked, state.Version)
+		}
+	})
+}

@@ -50,6 +50,7 @@ func classify(method, path string) kind {
 type proxy struct {
 	address string
 	server  *http.Server
+	vault   *http.Transport
 	served  chan struct{} // closed when the server has ended
 	mu      sync.Mutex
 	counts  map[kind]int
@@ -67,7 +68,8 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 		return nil, fmt.Errorf("start proxy: %w", err)
 	}
 	p := &proxy{address: "http://" + l.Addr().String(), served: make(chan struct{}), counts: map[kind]int{}, others: map[string]int{}}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	p.vault = &http.Transport{}
+	forward := &httputil.ReverseProxy{Transport: p.vault, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 	p.server = &http.Server{ReadHeaderTimeout: attendant.Grace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.count(r)
 		forward.ServeHTTP(w, r)
@@ -107,5 +109,6 @@ func (p *proxy) take() (counts map[kind]int, others map[string]int) {
 func (p *proxy) close() error {
 	err := p.server.Close()
 	<-p.served
+	p.vault.CloseIdleConnections()
 	return err
 }

@@ -77,7 +77,7 @@ func runRequests(ctx context.Context, s *scene) (*table, error) {
 func (s *scene) countRequests(ctx context.Context, c contestant, rc requestCase) (counts map[kind]int, others map[string]int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	p, err := startProxy(ctx, s.vault.Address())
+	p, err := startProxy(ctx, s.address)
 	if err != nil {
 		return nil, nil, err
 	}

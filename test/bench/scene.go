@@ -17,6 +17,7 @@ import (
 // scene is everything that the measurements share.
 type scene struct {
 	vault     *lab.Vault
+	address   string // of Vault
 	dir       string // in memory where there is such a place, like the volume of a pod
 	role      string // files with the credentials
 	secret    string
@@ -78,7 +79,7 @@ func (s *scene) startVault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.vault = v
+	s.vault, s.address = v, v.Address()
 	if err := v.Policy(ctx, "bench", `path "secret/*" { capabilities = ["read"] }`); err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func (s *scene) writeSecrets(ctx context.Context, paths, round int) error {
 // job is a job against the Vault of the scene, in a directory of its own.
 func (s *scene) job(templates, paths int) job {
 	return job{
-		dir: filepath.Join(s.dir, "job"), address: s.vault.Address(), role: s.role, secret: s.secret,
+		dir: filepath.Join(s.dir, "job"), address: s.address, role: s.role, secret: s.secret,
 		templates: templates, paths: paths,
 	}
 }

@@ -29,7 +29,7 @@ func runStartup(ctx context.Context, s *scene) (*table, error) {
 	}
 	t := newComparisons(compareStarts(found[s.ours], found[s.old])...)
 	t.addSize("binary", s.ours.size, s.old.size)
-	t.note("Medians of %d runs. The old binary is built with the tag minimal: the one that is shipped is several times larger. "+
+	t.note("Medians of %d runs. The old binary is built with the tag minimal, without most plugins; the one that is shipped is larger. "+
 		"Peaks below %s MiB, the attendant's own, could not be told.", 2*s.runs, digits(mib(found[s.ours][0].Floor)))
 	return t, nil
 }

@@ -20,7 +20,7 @@ func newTestDemo(t *testing.T, role string) (*demo, context.Context) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.remove(); err != nil {
+		if err := d.remove(context.Background()); err != nil {
 			t.Error(err)
 		}
 		d.abort(nil)

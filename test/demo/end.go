@@ -22,7 +22,7 @@ func (d *demo) end(ctx context.Context) (string, error) {
 	}
 	d.screen.table("Requests of the agent to Vault:", tally(answers))
 	dir := d.files.dir
-	if err := d.remove(); err != nil {
+	if err := d.remove(ctx); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -133,20 +133,22 @@ func TestCertificateString(t *testing.T) {
 	}
 }
 
-// FuzzRendered feeds anything to the three parsers: they refuse it or find
-// everything, and never anything in between.
+// FuzzRendered feeds anything to the parsers: they refuse it or find everything,
+// and never anything in between. Whether a key fits is left out: signatures take
+// another way through the code each time, which a fuzzer cannot make sense of.
 func FuzzRendered(f *testing.F) {
 	cert, key, authority := issue(f)
 	f.Add(bytes.Join([][]byte{key, cert, authority}, nil))
-	f.Add(key)
 	f.Add([]byte(`{"username": "u", "password": "p", "lease": "l"}`))
 	f.Add([]byte("A=1\n"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if l, err := parseLogin(content); (err == nil) == (l.User == "" || l.Password.Empty() || l.Lease == "") {
 			t.Errorf("login %+v came with error %v", l, err)
 		}
-		if c, err := parseCertificate(content); (err == nil) == (c.Serial == "") {
-			t.Errorf("certificate %+v came with error %v", c, err)
+		for _, authority := range authorities(content) {
+			if !authority.IsCA || !bytes.Contains(content, []byte("CERTIFICATE")) {
+				t.Errorf("%s is no authority", authority.Subject)
+			}
 		}
 		values, err := parseSettings(content)
 		if err != nil && values != nil {

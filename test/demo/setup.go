@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -123,8 +124,11 @@ func (d *demo) showRefusal(ctx context.Context) error {
 		return err
 	}
 	_, err = d.vault.Login(ctx, authPath, map[string]any{"role": "orders", "jwt": jwt})
+	if err == nil {
+		return errors.New("vault lets a token of shop/intruder in")
+	}
 	if lab.StatusCode(err) != http.StatusForbidden {
-		return fmt.Errorf("a token of shop/intruder was not refused with status 403: the login ended with %v", err)
+		return fmt.Errorf("a token of shop/intruder was not refused with status 403: %w", err)
 	}
 	d.screen.tell("a token of shop/intruder is refused: %v", err)
 	return nil

@@ -62,10 +62,10 @@ type demo struct {
 // play shows the whole story, and removes everything whatever happens.
 func play(ctx context.Context, w io.Writer, program string) (err error) {
 	d := &demo{screen: newScreen(w), program: program}
-	defer func() { err = errors.Join(err, d.remove()) }()
 	interrupted := ctx.Err
 	ctx, d.abort = context.WithCancelCause(ctx)
 	defer d.abort(nil)
+	defer func() { err = errors.Join(err, d.remove(ctx)) }()
 	if err := d.prepare(); err != nil {
 		return err
 	}
@@ -116,9 +116,9 @@ func (d *demo) explain() {
 }
 
 // remove ends whatever still runs and removes every file. It is the last step
-// of the story, and the way out of every other.
-func (d *demo) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+// of the story, and the way out of every other, also after an interrupt.
+func (d *demo) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	var problems []error
 	if d.agent != nil {

@@ -151,7 +151,7 @@ What was seen, in 14 s:
 // TestRemoveTwice is the way out after the last step, and after a failure before the first.
 func TestRemoveTwice(t *testing.T) {
 	d := &demo{screen: newScreen(&strings.Builder{})}
-	if err := d.remove(); err != nil {
+	if err := d.remove(t.Context()); err != nil {
 		t.Errorf("before anything was made: %v", err)
 	}
 	if err := d.prepare(); err != nil {
@@ -159,7 +159,7 @@ func TestRemoveTwice(t *testing.T) {
 	}
 	dir := d.files.dir
 	for range 2 {
-		if err := d.remove(); err != nil {
+		if err := d.remove(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

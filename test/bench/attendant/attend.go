@@ -25,7 +25,7 @@ func Attend(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // it is the process that writes to it
+	defer log.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	c := exec.CommandContext(ctx, args[1], args[2:]...)
