@@ -173,6 +173,7 @@ func (a *Agent) start() error {
 	if err != nil {
 		return err
 	}
+	a.cleanDirectories()
 	now := time.Now()
 	a.store.Resume(a.identity, held)
 	a.session.Start(token)

@@ -97,13 +97,16 @@ func (a *Agent) tokenChanged(state vault.TokenState) {
 // logToken logs what happened to the token, and failures only while they are new.
 func (a *Agent) logToken(state vault.TokenState) {
 	m := a.o.Metrics
+	fresh := state.Err == nil && state.Epoch != a.epoch.Swap(state.Epoch)
 	switch {
 	case state.Err != nil:
 		m.AuthFailure.Inc()
 		if worthLogging(state.Failures) {
 			a.log.Warn("login or token renewal failed", slog.Int(telemetry.FieldAttempt, max(state.Failures, 1)), fieldError(state.Err))
 		}
-	case state.Epoch != a.epoch.Swap(state.Epoch):
+	case fresh && state.Resumed:
+		a.log.Info("token taken over", slog.String(telemetry.FieldIdentity, a.who()), slog.Time(telemetry.FieldExpires, state.Expires.UTC().Truncate(time.Second)))
+	case fresh:
 		m.AuthSuccess.Inc()
 		a.log.Info("logged in", slog.String(telemetry.FieldMethod, a.identity.Method), slog.String(telemetry.FieldIdentity, a.who()),
 			slog.Duration(telemetry.FieldTTL, state.Token.TTL), slog.Any("policies", state.Token.Policies))

@@ -14,7 +14,6 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/render"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
-	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // fileInterval is how often local files that a template reads are looked at.
@@ -170,19 +169,7 @@ func (a *Agent) adoptCertificate(u *unit, q secret.Query) {
 	if err != nil || bundle.Key == "" || !bundle.NotAfter.After(time.Now()) {
 		return
 	}
-	now := time.Now()
-	a.store.Resume(a.identity, []secret.Held{{Query: q, Response: issued(bundle, now), Received: now}})
-}
-
-// issued is the answer of Vault that a bundle was made of.
-func issued(b render.Bundle, now time.Time) *secret.Response {
-	chain := make([]any, 0, len(b.CAChain))
-	for _, certificate := range b.CAChain {
-		chain = append(chain, certificate)
-	}
-	return &secret.Response{Received: now, Data: sensitive.NewData(map[string]any{
-		"certificate": b.Cert, "private_key": b.Key, "issuing_ca": b.CA, "ca_chain": chain,
-	})}
+	a.store.Resume(a.identity, []secret.Held{{Query: q, Response: bundle.Response(), Received: time.Now()}})
 }
 
 func (a *Agent) closeUnused(u *unit, used []secret.Query) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,6 +41,22 @@ func (a *Agent) write(ctx context.Context, u *unit, result *render.Result) error
 	a.audit(u, result.Used)
 	a.queue.add(u.spec)
 	return nil
+}
+
+// cleanDirectories removes what a killed agent left half written. What cannot
+// be removed is no obstacle to a delivery.
+func (a *Agent) cleanDirectories() {
+	cleaned := map[string]bool{}
+	for _, u := range a.units {
+		dir := filepath.Dir(u.spec.Destination)
+		if cleaned[dir] {
+			continue
+		}
+		cleaned[dir] = true
+		if _, err := file.Clean(dir); err != nil {
+			a.log.Debug("leftovers not removed", fieldError(err))
+		}
+	}
 }
 
 // audit writes the one line that tells who got what, which version or lease of

@@ -25,6 +25,7 @@ var dataCases = map[string]dialectCase{
 	"login":                  {`{{ with (secret "auth/login").Auth }}{{ .ClientToken }} {{ .Accessor }} {{ .Policies }} {{ .Metadata.role }} {{ .LeaseDuration }} {{ .Renewable }}{{ end }}`, "hvs." + canary + " accessor-1 [default] app 3600 true"},
 	"wrapping":               {`{{ with (secret "wrapped").WrapInfo }}{{ .Token }} {{ .TTL }} {{ .CreationTime }} {{ .WrappedAccessor }}{{ end }}`, "wrap." + canary + " 120 2026-01-02 03:04:05 +0000 UTC accessor-2"},
 	"answer without data":    {`{{ with secret "no/data" }}{{ .Data.x }}|{{ len .Data }}{{ end }}`, "<no value>|0"},
+	"answer without body":    {`{{ with secret "no/body" }}something{{ else }}nothing{{ end }}`, "nothing"},
 	"write":                  {`{{ with secret "aws/sts" " x = 1=2 " }}{{ .Data.security_token }}{{ end }}`, canary},
 	"write without a body":   {`{{ with secret "transit/hmac" "" }}{{ .Data.hmac }}{{ end }}`, "vault:v1:abc"},
 	"no path at all":         {`{{ secret }}`, "<no value>"},
@@ -115,7 +116,7 @@ var encodingCases = map[string]dialectCase{
 	"unescaped":     {`{{ $v := parseJSON "{\"b\":\"<&>\"}" }}{{ toUnescapedJSON $v }} {{ toUnescapedJSONPretty $v }}`, "{\"b\":\"<&>\"} {\n  \"b\": \"<&>\"\n}"},
 	"a whole secret": {
 		`{{ with secret "no/data" }}{{ toJSON . }}{{ end }}`,
-		`{"RequestID":"","LeaseID":"","LeaseDuration":0,"Renewable":false,"Data":null,"Warnings":null,"Auth":null,"WrapInfo":null}`,
+		`{"RequestID":"r","LeaseID":"","LeaseDuration":0,"Renewable":false,"Data":null,"Warnings":null,"Auth":null,"WrapInfo":null}`,
 	},
 	"YAML": {`{{ parseYAML "a: 1\nb: [x, y]\nc:\n  d: yes\n  1: z" }} {{ parseYAML "" }} {{ parseYAML "# none" }} {{ parseYAML "a: 1\n---\nb: 2" }}`, "map[a:1 b:[x true] c:map[d:true 1:z]] map[] <no value> map[a:1]"},
 	"YAML 1.1": {

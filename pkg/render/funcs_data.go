@@ -24,12 +24,13 @@ func (r *run) secret(args ...string) (any, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	op, params, err := secret.Read, map[string]any(nil), error(nil)
+	op, params := secret.Read, map[string]any(nil)
 	if len(args) > 1 {
-		op = secret.Write
+		var err error
 		if params, err = pairs(args[1:]); err != nil {
 			return nil, err
 		}
+		op = secret.Write
 	}
 	q, err := newQuery(op, args[0], params)
 	if err != nil {

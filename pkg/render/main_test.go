@@ -40,7 +40,8 @@ func held() store {
 		"list numbers":       {Data: tree(`{"keys":[2,"10",{}]}`)},
 		"write aws/sts (x)":  {Data: tree(`{"security_token":"` + canary + `"}`)},
 		"write transit/hmac": {Data: tree(`{"hmac":"vault:v1:abc"}`)},
-		"read no/data":       {},
+		"read no/data":       {RequestID: "r"},
+		"read no/body":       {},
 		"read auth/login": {Auth: &auth.Token{
 			Value: sensitive.New("hvs." + canary), Accessor: "accessor-1", TTL: time.Hour, Renewable: true,
 			Policies: []string{"default"}, Metadata: map[string]string{"role": "app"},

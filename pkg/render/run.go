@@ -76,7 +76,12 @@ type objectWrapInfo struct {
 
 // newObject copies the data, because functions such as mergeMap change maps in
 // place and the response belongs to all who watch the secret.
+//
+// An answer without a body, as many writes have, is nil: that is what `with` tests.
 func newObject(response *secret.Response) (any, error) {
+	if response.Empty() {
+		return nil, nil
+	}
 	o := &object{
 		RequestID:     response.RequestID,
 		LeaseID:       response.LeaseID,

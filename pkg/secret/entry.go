@@ -60,7 +60,7 @@ func (e *entry) step(ctx context.Context) time.Time {
 // before it or by the quota of issues. The caller holds mu.
 func (e *entry) plan(now time.Time) decision {
 	d := decide(observed{
-		response: e.state.Response, received: e.received, terms: e.terms, grace: e.grace, renewAt: e.renewAt,
+		response: e.state.Response, received: e.received, terms: e.terms, initial: e.initial, grace: e.grace, renewAt: e.renewAt,
 		refused: e.refused, lost: e.lost, notified: e.notified, orphaned: e.orphaned, fraction: e.fraction,
 		poll: e.group.policy.Poll, rotation: e.rotation, now: now,
 	})

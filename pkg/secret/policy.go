@@ -41,6 +41,7 @@ type observed struct {
 	response *Response // nil: not held yet
 	received time.Time // when the newest answer came
 	terms    lease.Terms
+	initial  time.Duration // TTL of the lease when it was new
 	grace    time.Duration
 	renewAt  time.Time // when to renew next, after a failure too
 	refused  bool      // a renewal was refused: replace the lease at its end
@@ -114,6 +115,10 @@ func checkLease(o observed) (decision, bool) {
 		return decision{reason: LeaseEnds, due: end.Add(-o.grace)}, true
 	case o.terms.Ending(o.terms.Issued, o.grace):
 		return decision{reason: LeaseEnds, due: o.terms.Issued}, true
+	case o.terms.TTL < o.initial*9/10:
+		// Vault granted less than was asked for: the max TTL is reached, and
+		// another renewal would gain nothing.
+		return decision{reason: LeaseEnds, due: end.Add(-o.grace)}, true
 	case o.renewAt.After(end.Add(-o.grace / 2)):
 		return decision{reason: LeaseEnds, due: end.Add(-o.grace / 2)}, true
 	default:

@@ -207,11 +207,10 @@ func TestLeaseIsRenewedInTimeAndReplacedAtItsMaxTTL(t *testing.T) {
 			t.Errorf("due %v for %q, want 43m for renewal", first.Due.Sub(w.start), first.Reason)
 		}
 		pass(2*time.Hour - time.Minute)
-		// Renewed at 43m to 1h43m, at 1h26m to the max TTL of 2h, of which 34m are
-		// left: at 1h26m + 22m40s + 3m = 1h51m40s renewing gives 8m20s, less than the
-		// grace of 9m, so the lease is replaced while the old one still lives.
-		w.wantCalls("0s GET database/creds/app", "43m0s PUT sys/leases/renew", "1h26m0s PUT sys/leases/renew",
-			"1h51m40s PUT sys/leases/renew", "1h51m40s GET database/creds/app")
+		// Renewed at 43m to 1h43m, and at 1h26m to the max TTL of 2h: Vault granted
+		// 34m of the hour that was asked for, so the lease is replaced when its grace
+		// of 9m begins, while the old one still lives.
+		w.wantCalls("0s GET database/creds/app", "43m0s PUT sys/leases/renew", "1h26m0s PUT sys/leases/renew", "1h51m0s GET database/creds/app")
 		if got := watch.State().Response.LeaseID; got != "lease-2" {
 			t.Errorf("lease = %q, want lease-2", got)
 		}

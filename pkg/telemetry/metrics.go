@@ -1,8 +1,12 @@
 package telemetry
 
 import (
+	"net/http"
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Values of the label "outcome".
@@ -23,10 +27,11 @@ type Metrics struct {
 	Deliveries    *prometheus.CounterVec // outcome
 	Commands      *prometheus.CounterVec // outcome
 	LastDelivery  prometheus.Gauge
+
+	processOnce sync.Once
 }
 
-// NewMetrics makes the metrics and registers them, with those of the Go runtime
-// and the process, at a registry of their own.
+// NewMetrics makes the metrics and registers them at a registry of their own.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		Registry:      prometheus.NewRegistry(),
@@ -39,9 +44,21 @@ func NewMetrics() *Metrics {
 		Commands:      counters("vaultk8s_commands_total", "Runs of commands after a delivery.", "outcome"),
 		LastDelivery:  gauge("vaultk8s_last_delivery_timestamp_seconds", "When a rendered file was written last, in seconds since 1970."),
 	}
-	m.Registry.MustRegister(m.Authenticated, m.AuthSuccess, m.AuthFailure, m.Reads, m.Renewals, m.Deliveries, m.Commands, m.LastDelivery,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.Registry.MustRegister(m.Authenticated, m.AuthSuccess, m.AuthFailure, m.Reads, m.Renewals, m.Deliveries, m.Commands, m.LastDelivery)
 	return m
+}
+
+// handler serves the metrics. Those of the Go runtime and the process are
+// collected from the first request on: their start costs more than that of an
+// agent which nobody asks.
+func (m *Metrics) handler() http.Handler {
+	serve := promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.processOnce.Do(func() {
+			m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		})
+		serve.ServeHTTP(w, r)
+	})
 }
 
 // AddGauge adds a number that is asked for when the metrics are read.

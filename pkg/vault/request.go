@@ -33,6 +33,11 @@ type Response struct {
 	Epoch         uint64    // of the session's token that asked; its leases end with that token
 }
 
+// Empty tells whether Vault answered without a body, as it does to many writes.
+func (r *Response) Empty() bool {
+	return r.RequestID == "" && r.LeaseID == "" && r.Data.Nil() && r.Auth == nil && r.WrapInfo == nil && len(r.Warnings) == 0
+}
+
 // WrapInfo describes a wrapped response.
 type WrapInfo struct {
 	Token           sensitive.String

@@ -39,7 +39,8 @@ type SessionOptions struct {
 
 // TokenState is a session's token at one moment.
 type TokenState struct {
-	Epoch        uint64      // counts logins; 0: none yet
+	Epoch        uint64      // counts tokens; 0: none yet
+	Resumed      bool        // the token was taken over, not made by a login of this session
 	Token        *auth.Token // nil: there is none
 	Expires      time.Time   // zero: never
 	PreviousEnds time.Time   // when the token before ends, with every lease made with it
@@ -70,7 +71,7 @@ func (s *Session) Start(resume *auth.Token) {
 	s.mu.Lock()
 	if resume != nil {
 		s.held = heldToken{token: resume, unverified: true}
-		s.state = TokenState{Epoch: 1, Token: resume}
+		s.state = TokenState{Epoch: 1, Token: resume, Resumed: true}
 	}
 	s.mu.Unlock()
 	s.entry.Wake(time.Now())

@@ -107,6 +107,7 @@ func (s *Session) adopt(token *auth.Token, fresh bool) time.Time {
 	if fresh {
 		s.state.Epoch++
 		s.state.PreviousEnds = s.state.Expires
+		s.state.Resumed = false
 	}
 	s.state.Token, s.state.Expires = token, held.terms.Expires()
 	s.state.Err, s.state.Failures = nil, 0

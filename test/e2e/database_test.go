@@ -105,26 +105,6 @@ func TestTwoTemplatesShareOneLogin(t *testing.T) {
 	p.expectWorking(p.login("out/db"))
 }
 
-// TestRevokedLeaseIsReplaced revokes the lease behind the agent's back: it finds
-// out at the renewal, after 70 to 73 % of 6 s.
-func TestRevokedLeaseIsReplaced(t *testing.T) {
-	t.Parallel()
-	p := newPod(t)
-	p.dynamic(6*time.Second, time.Hour)
-	a := p.sidecar(db)
-	a.awaitReady()
-	before := p.read("out/db")
-	p.secretly(p.parseLogin(before).password)
-	_, err := p.vault.Write(t.Context(), "sys/leases/revoke-force/database/creds/"+p.name, nil)
-	must(t, err)
-	fresh := p.parseLogin(p.awaitOther("out/db", before))
-	p.expectWorking(fresh)
-	p.awaitUsers(1)
-	if n := len(a.logged("logged in")); n != 1 {
-		t.Errorf("%d logins, want 1: the token is as good as before", n)
-	}
-}
-
 func TestStaticRoleFollowsItsRotation(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)

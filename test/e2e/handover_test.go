@@ -113,10 +113,6 @@ func TestHandOverThatIsOfNoUse(t *testing.T) {
 			if want := strings.ReplaceAll(tc.want, "MEM", dir); a.wait() != 1 || failure(a.printed()) != want {
 				t.Errorf("exit code %d\ngot  %s\nwant %s", a.wait(), failure(a.printed()), want)
 			}
-			document = strings.Replace(document, "exit_on_err = true", "exit_on_err = false", 1)
-			if code := p.start(document).wait(); code != 0 && tc.role == "" {
-				t.Errorf("without exit_on_err: exit code %d, want 0", code)
-			}
 		})
 	}
 }
@@ -143,6 +139,23 @@ func TestHandOverOfARevokedToken(t *testing.T) {
 	if got := p.holdings(); got != (holdings{1, 1}) {
 		t.Errorf("%+v, want one login and one user", got)
 	}
+}
+
+func TestHandOverThatIsDamagedIsLeftAside(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	dir := p.memory()
+	body := strings.Replace(persist(dir), "exit_on_err = true", "", 1) + kv
+	must(t, os.WriteFile(dir+"/vaultk8s-handover", []byte("damaged"), 0o600))
+	must(t, os.WriteFile(dir+"/vaultk8s-handover.key", []byte(strings.Repeat("k", 32)), 0o600))
+	a := p.start("exit_after_auth = true\n" + login + body)
+	if code := a.wait(); code != 0 || p.read("out/kv") != canary+"-1" {
+		t.Errorf("exit code %d, kv file = %q", code, p.read("out/kv"))
+	}
+	a.awaitLog(1, "starting without what an agent before held", "error", "the file is damaged")
+	b := p.start("exit_after_auth = true\n" + login + body)
+	b.wait()
+	b.awaitLog(1, "took over token and secrets")
 }
 
 func TestHandOverNeverTouchesADisk(t *testing.T) {

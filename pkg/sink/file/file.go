@@ -177,7 +177,6 @@ func wantedMode(s Spec, old state) fs.FileMode {
 // replace brings the new content in by a rename.
 func replace(ctx context.Context, s Spec, asked owner, old state, content []byte) error {
 	dir, base := filepath.Dir(s.Path), filepath.Base(s.Path)
-	cleanLeftovers(dir, base)
 	inMemory, err := memoryBacked(dir)
 	if err != nil {
 		return err

@@ -147,21 +147,6 @@ func TestWrite(t *testing.T) {
 			want:   Result{Written: true},
 			files:  map[string]string{"a": "-rw-r--r-- s3cr3t"},
 		},
-		"Leftovers": {
-			reason: "what a killed run left of this destination goes, the rest stays",
-			before: func(t *testing.T, dir string) {
-				put(t, filepath.Join(dir, ".a.vaultk8s-0123456789abcdef"), "part", 0o600)
-				put(t, filepath.Join(dir, ".b.vaultk8s-0123456789abcdef"), "part", 0o600)
-				put(t, filepath.Join(dir, ".a.vaultk8s-notes"), "mine", 0o600)
-			},
-			spec: Spec{Path: "a"},
-			want: Result{Written: true},
-			files: map[string]string{
-				"a":                            "-rw-r--r-- s3cr3t",
-				".b.vaultk8s-0123456789abcdef": "-rw------- part",
-				".a.vaultk8s-notes":            "-rw------- mine",
-			},
-		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
