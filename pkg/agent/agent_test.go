@@ -248,7 +248,7 @@ func TestHandOverFromInitToSidecarAndAcrossARestart(t *testing.T) {
 		if logins, issued := w.vault.Logins(), w.vault.Count("GET", "database/creds/app"); logins != 1 || issued != 1 || w.read("out/db") != first {
 			t.Errorf("init and two sidecars: %d logins, %d leases issued; want 1 and 1", logins, issued)
 		}
-		if logged := strings.Count(w.log(), "logged in"); logged != 1 || strings.Count(w.log(), "token taken over") != 2 {
+		if logged := strings.Count(w.log(), `msg="logged in"`); logged != 1 || strings.Count(w.log(), "token verified") != 2 {
 			t.Errorf("%d logins in the log, want 1 and two take-overs", logged)
 		}
 		for _, name := range []string{"vaultk8s-handover", "vaultk8s-handover.key"} {

@@ -105,7 +105,7 @@ func (a *Agent) logToken(state vault.TokenState) {
 			a.log.Warn("login or token renewal failed", slog.Int(telemetry.FieldAttempt, max(state.Failures, 1)), fieldError(state.Err))
 		}
 	case fresh && state.Resumed:
-		a.log.Info("token taken over", slog.String(telemetry.FieldIdentity, a.who()), slog.Time(telemetry.FieldExpires, state.Expires.UTC().Truncate(time.Second)))
+		a.log.Info("token verified", slog.String(telemetry.FieldIdentity, a.who()), slog.Time(telemetry.FieldExpires, state.Expires.UTC().Truncate(time.Second)))
 	case fresh:
 		m.AuthSuccess.Inc()
 		a.log.Info("logged in", slog.String(telemetry.FieldMethod, a.identity.Method), slog.String(telemetry.FieldIdentity, a.who()),

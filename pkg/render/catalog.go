@@ -40,7 +40,9 @@ func Functions() []FunctionDoc {
 	var docs []FunctionDoc
 	for _, table := range []map[string]any{dialect(), sprigFunctions()} {
 		for _, f := range table {
-			docs = append(docs, f.(*function).doc())
+			if own, ok := f.(*function); ok {
+				docs = append(docs, own.doc())
+			}
 		}
 	}
 	slices.SortFunc(docs, func(a, b FunctionDoc) int {

@@ -29,7 +29,7 @@ func files(t *testing.T) string {
 		}
 	}
 	for link, target := range map[string]string{
-		"box/relative": "sub/b.txt", "box/absolute": filepath.Join(dir, "box/a.txt"), "box/escape": "../outside.txt",
+		"box/relative": "sub/b.txt", "box/absolute": filepath.Join(dir, "box", "a.txt"), "box/escape": "../outside.txt",
 		"box/escape-absolute": filepath.Join(dir, "outside.txt"), "box/folder-escape": "../box-evil", "box/broken": "nowhere", "to-box": "box",
 	} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {

@@ -113,11 +113,11 @@ func TestMissing(t *testing.T) {
 			if err != nil {
 				t.Fatalf("error: %v", err)
 			}
-			comparable := cmp.Comparer(func(a, b secret.Query) bool { return a == b })
-			if diff := cmp.Diff(c.used, result.Used, comparable); diff != "" {
+			queries := cmp.Comparer(func(a, b secret.Query) bool { return a == b })
+			if diff := cmp.Diff(c.used, result.Used, queries); diff != "" {
 				t.Errorf("used (%s): %s", c.reason, diff)
 			}
-			if diff := cmp.Diff(c.missing, result.Missing, comparable); diff != "" {
+			if diff := cmp.Diff(c.missing, result.Missing, queries); diff != "" {
 				t.Errorf("missing (%s): %s", c.reason, diff)
 			}
 			if (result.Output == nil) != (len(c.missing) > 0) {

@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -21,7 +22,7 @@ func parseYAML(s string) (any, error) {
 	}
 	var document yaml.Node
 	err := yaml.NewDecoder(strings.NewReader(s)).Decode(&document)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, nil // nothing but comments
 	}
 	if err != nil {

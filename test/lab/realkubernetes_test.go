@@ -100,7 +100,7 @@ func kubernetesLogin(t *testing.T, k *lab.Kubernetes) {
 			}
 			if tc.want == 0 {
 				must(t, err)
-				expectReader(t, v, token)
+				expectReader(ctx, t, v, token)
 			}
 		})
 	}
@@ -124,7 +124,7 @@ func jwtLogin(t *testing.T, k *lab.Kubernetes) {
 	must(t, err)
 	token, err := v.Login(ctx, "auth/jwt/login", map[string]any{"role": "app", "jwt": jwt})
 	must(t, err)
-	expectReader(t, v, token)
+	expectReader(ctx, t, v, token)
 }
 
 // kubernetesEngine lets Vault's kubernetes secrets engine make tokens.

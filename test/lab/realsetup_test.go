@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
@@ -13,12 +14,12 @@ import (
 const readApp = `path "secret/data/app" { capabilities = ["read"] }`
 
 // expectReader checks that a token may do what the policy app says, and no more.
-func expectReader(t *testing.T, v *lab.Vault, token string) {
+func expectReader(ctx context.Context, t *testing.T, v *lab.Vault, token string) {
 	t.Helper()
-	if _, err := v.DoAs(t.Context(), token, http.MethodGet, "secret/data/app", nil); err != nil {
+	if _, err := v.DoAs(ctx, token, http.MethodGet, "secret/data/app", nil); err != nil {
 		t.Errorf("read what is allowed: %v", err)
 	}
-	_, err := v.DoAs(t.Context(), token, http.MethodGet, "secret/data/other", nil)
+	_, err := v.DoAs(ctx, token, http.MethodGet, "secret/data/other", nil)
 	if lab.StatusCode(err) != http.StatusForbidden {
 		t.Errorf("read what is not allowed: %v", err)
 	}

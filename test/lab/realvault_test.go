@@ -1,6 +1,7 @@
 package lab_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -194,11 +195,11 @@ func TestVaultTLS(t *testing.T) {
 		t.Error(diff)
 	}
 	pem, err := os.ReadFile(v.CACert())
-	if err != nil || string(pem) != string(v.Authority().PEM()) {
+	if err != nil || !bytes.Equal(pem, v.Authority().PEM()) {
 		t.Errorf("the file of the authority: %v", err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.Address()+"/v1/sys/health", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, v.Address()+"/v1/sys/health", http.NoBody)
 	must(t, err)
 	resp, err := client.Do(req)
 	if err == nil {

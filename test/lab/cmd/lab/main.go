@@ -33,8 +33,8 @@ cache directory.
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
 	err := run(ctx, os.Args[1:], os.Stdout)
+	cancel()
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
