@@ -51,7 +51,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	  | awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, name[i]; n = 0 }' \
 	  | while read -r package name; do \
 	      echo "$$package $$name"; \
-	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME)  -fuzzminimizetime 10x "$$package" </dev/null; \
+	      go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" </dev/null; \
 	    done
 
 .PHONY: cover

@@ -41,7 +41,7 @@ func TestAppRole(t *testing.T) {
 	for range 2 { // the secret id is not used up
 		token, err := v.Login(t.Context(), "auth/approle/login", map[string]any{"role_id": role, "secret_id": secret})
 		must(t, err)
-		expectReader(t, v, token)
+		expectReader(t.Context(), t, v, token)
 	}
 	_, err = v.Login(t.Context(), "auth/approle/login", map[string]any{"role_id": role, "secret_id": "wrong"})
 	if lab.StatusCode(err) != http.StatusBadRequest {
@@ -55,7 +55,7 @@ func TestUserpass(t *testing.T) {
 	must(t, v.User(t.Context(), "people", "bob", "pw", "app"))
 	token, err := v.Login(t.Context(), "auth/people/login/bob", map[string]any{"password": "pw"})
 	must(t, err)
-	expectReader(t, v, token)
+	expectReader(t.Context(), t, v, token)
 }
 
 func TestPluginsAreThere(t *testing.T) {
