@@ -86,7 +86,11 @@ func Run(ctx context.Context, o Options) error {
 	if err := a.serveStatus(ctx, tasks.Go); err != nil {
 		a.stop(err)
 	}
-	if err := errors.Join(tasks.Wait(), a.finish(ctx)); err != nil {
+	err = tasks.Wait()
+	if err == nil {
+		err = reason(ctx)
+	}
+	if err := errors.Join(err, a.finish(ctx, err != nil)); err != nil {
 		return err
 	}
 	a.log.Info("agent ended")
@@ -185,23 +189,30 @@ func (a *Agent) start() error {
 	return nil
 }
 
-// finish ends the agent in order: it keeps or revokes its token, and tells why it ended.
-func (a *Agent) finish(ctx context.Context) error {
+// reason tells why an agent was stopped; nil for an orderly end.
+func reason(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errFinished) || errors.Is(cause, context.Canceled) {
-		cause = nil
+		return nil
 	}
-	if !a.o.Config.Agent.RevokeOnShutdown || (cause == nil && a.o.Config.Agent.ExitAfterAuth) {
-		return errors.Join(cause, a.handover.save(ctx))
+	return cause
+}
+
+// finish ends the agent in order: it hands its token and secrets over, or
+// revokes them where the document asks for it. An agent that ends after the
+// first delivery revokes only when it failed: what it delivered is in use.
+func (a *Agent) finish(ctx context.Context, failed bool) error {
+	if !a.o.Config.Agent.RevokeOnShutdown || (a.o.Config.Agent.ExitAfterAuth && !failed) {
+		return a.handover.save(ctx)
 	}
 	a.handover.remove()
 	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := a.session.Revoke(timeout); err != nil {
-		return errors.Join(cause, fmt.Errorf("revoke the agent's token: %w", err))
+		return fmt.Errorf("revoke the agent's token: %w", err)
 	}
 	a.log.Info("token revoked")
-	return cause
+	return nil
 }
 
 // finishedOnce ends an agent with exit_after_auth when all is done.
