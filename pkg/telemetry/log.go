@@ -47,7 +47,7 @@ func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, erro
 		}
 		out, closeLog = f, f.Close
 	}
-	options := &slog.HandlerOptions{Level: level(c.Level), ReplaceAttr: nameLevel}
+	options := &slog.HandlerOptions{Level: level(c.Level), ReplaceAttr: readable}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(out, options)), closeLog, nil
 	}
@@ -77,8 +77,12 @@ func level(name string) slog.Level {
 	}
 }
 
-// nameLevel shows the trace level by its name, which slog does not know.
-func nameLevel(_ []string, a slog.Attr) slog.Attr {
+// readable shows the trace level by its name, which slog does not know, and
+// durations with their unit, which JSON would show in nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
 	if a.Key == slog.LevelKey && a.Value.Any() == LevelTrace {
 		return slog.String(slog.LevelKey, "TRACE")
 	}

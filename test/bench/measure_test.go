@@ -18,13 +18,13 @@ import (
 // asking Vault, and ends or stays as the document says.
 const actor = `#!/bin/sh
 [ "$1" = agent ] || exit 0
+trap 'exit 0' TERM
 document=${2#-config=}; i=0
 for path in $(grep -o 'app-[0-9]*' $document); do
   printf "username=user-${path#app-}\npassword=round-0\n" > ${document%/*}/out/$i
   i=$((i+1))
 done
 grep -q '"exit_after_auth": true' $document && exit 0
-trap 'exit 0' TERM
 while :; do sleep 0.01; done
 `
 

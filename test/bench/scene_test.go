@@ -83,8 +83,7 @@ func TestFinish(t *testing.T) {
 }
 
 func TestSidecar(t *testing.T) {
-	const stays = `trap 'exit 0' TERM; while :; do sleep 0.01; done`
-	s, c, j := scripted(t, writeOut+stays)
+	s, c, j := scripted(t, "trap 'exit 0' TERM\n"+writeOut+"while :; do sleep 0.01; done")
 	called := false
 	err := s.sidecar(t.Context(), c, j, func(p *attendant.Process) error {
 		called = true

@@ -90,7 +90,7 @@ func (a *agent) attend(started chan<- error) {
 // start runs the agent with a document and more arguments.
 func (p *pod) start(document string, args ...string) *agent {
 	p.t.Helper()
-	p.file("agent.hcl", document)
+	p.file("agent.hcl", p.text(document))
 	args = append([]string{"agent", "-config=" + p.path("agent.hcl"), "-log-format=json", "-log-level=debug"}, args...)
 	return p.execute(world.program, args, nil, attributes())
 }

@@ -62,12 +62,12 @@ func TestDocumentsOfSeveralFilesAndADirectory(t *testing.T) {
 	p := newPod(t)
 	second := strings.Replace(kv, "out/kv", "out/second", 1)
 	third := strings.Replace(kv, "out/kv", "out/third", 1)
-	p.file("one.hcl", login+kv)
-	p.file("dir/10.hcl", second)
-	p.file("dir/20.json", `{"template": [{"contents": "static", "destination": "DIR/out/json"}], "exit_after_auth": true}`)
+	p.file("one.hcl", p.text(login+kv))
+	p.file("dir/10.hcl", p.text(second))
+	p.file("dir/20.json", p.text(`{"template": [{"contents": "static", "destination": "DIR/out/json"}], "exit_after_auth": true}`))
 	p.file("dir/30.hcl~", "not a document")
 	p.file("dir/deeper/40.hcl", "not a document")
-	p.file("three.hcl", third)
+	p.file("three.hcl", p.text(third))
 	code, _ := p.run("agent", "-config", p.path("one.hcl"), "-config="+p.path("dir"), "--config", p.path("three.hcl"))
 	if code != 0 {
 		t.Fatalf("exit code %d, want 0", code)
@@ -82,7 +82,7 @@ func TestDocumentsOfSeveralFilesAndADirectory(t *testing.T) {
 func TestFlagsWithOneDashBeatTheDocument(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	p.file("agent.hcl", "vault { address = \"http://127.0.0.1:1\" }\nlog_level = \"error\"\n"+login+kv)
+	p.file("agent.hcl", p.text("vault { address = \"http://127.0.0.1:1\" }\nlog_level = \"error\"\n"+login+kv))
 	code, printed := p.run("agent", "-config="+p.path("agent.hcl"), "-address", p.vault.Address(), "-exit-after-auth", "-log-level=info", "-log-format", "json")
 	if code != 0 || p.read("out/kv") != canary+"-1" {
 		t.Errorf("exit code %d, kv file = %q", code, p.read("out/kv"))
@@ -95,7 +95,7 @@ func TestFlagsWithOneDashBeatTheDocument(t *testing.T) {
 func TestVerifyOnlyTouchesNothing(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	p.file("agent.hcl", login+kv)
+	p.file("agent.hcl", p.text(login+kv))
 	code, printed := p.run("agent", "-config="+p.path("agent.hcl"), "-test-verify-only")
 	if code != 0 || printed != "" || p.read("out/kv") != "" || p.logins() != 0 {
 		t.Errorf("exit code %d, printed %q, %d logins; want 0, nothing and none", code, printed, p.logins())

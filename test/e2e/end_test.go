@@ -78,6 +78,7 @@ func TestTerminationDuringTheStart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer l.Close()
+	must(t, l.(*net.TCPListener).SetDeadline(time.Now().Add(patience)))
 	a := p.sidecar(kv, "-address=http://"+l.Addr().String())
 	c, err := l.Accept() // the login is under way; nobody will answer it
 	must(t, err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
 func TestKubernetesLoginDeliversFiles(t *testing.T) {
@@ -201,5 +203,16 @@ func TestTokenIsRenewedAndReplaced(t *testing.T) {
 	p.awaitFile("out/kv", canary+"-2")
 	if n := len(a.logged("secret not refreshed")); n > 0 {
 		t.Errorf("%d reads failed while the token was replaced, want none", n)
+	}
+}
+
+// strangers makes roles that are not for the pod's service account or its token.
+func (p *pod) strangers() {
+	p.t.Helper()
+	for name, role := range map[string]lab.KubernetesRole{
+		"stranger": {Namespaces: []string{"shop"}, ServiceAccounts: []string{"other"}, Audience: "vault", Policies: []string{p.name}, TTL: time.Hour},
+		"listener": {Namespaces: []string{"shop"}, ServiceAccounts: []string{"app"}, Audience: "somebody", Policies: []string{p.name}, TTL: time.Hour},
+	} {
+		must(p.t, p.vault.WriteKubernetesRole(p.t.Context(), "kubernetes", name, role))
 	}
 }

@@ -20,9 +20,9 @@ type recorder struct {
 	cleanup []func()
 }
 
-func (r *recorder) Helper()          {}
-func (r *recorder) Failed() bool     { return r.failed }
-func (r *recorder) Cleanup(f func()) { r.cleanup = append(r.cleanup, f) }
+func (r *recorder) Helper()           {}
+func (r *recorder) Failed() bool      { return r.failed }
+func (r *recorder) Cleanup(f func())  { r.cleanup = append(r.cleanup, f) }
 func (r *recorder) Error(args ...any) { r.failed = true; r.said = append(r.said, fmt.Sprint(args...)) }
 
 func (r *recorder) Logf(format string, args ...any) {
