@@ -44,7 +44,7 @@ DOC:9: key "template.perms": "rw" is not an octal mode such as "0640"`,
 		},
 		"syntax of templates": {
 			document: login + strings.Replace(kv, "{{ end }}", "{{ ende }}", 1) + strings.NewReplacer("{{ end }}", "", "out/kv", "out/second").Replace(kv),
-			want: `template "DIR/out/kv", line 1, column 70: function "ende" not defined
+			want: `template "DIR/out/kv", line 1, column 69: function "ende" not defined
 template "DIR/out/second", line 1: unexpected EOF`,
 		},
 		"option of a method and a template's file, at once": {
@@ -80,10 +80,10 @@ func TestBadCommandLine(t *testing.T) {
 	}{
 		"missing file":    {args: []string{"-config=DIR/none.hcl"}, want: "read agent configuration: stat DIR/none.hcl: no such file or directory"},
 		"no document":     {want: "must specify exactly at least one config path using -config"},
-		"no base64":       {env: "VAULT_CONFIG=%%%", want: "VAULT_CONFIG: the value is not base64"},
+		"no base64":       {env: "VAULT_CONFIG=%%%", want: "VAULT_CONFIG: not valid base64 at byte 0"},
 		"unknown flag":    {args: []string{"-config=DIR/agent.hcl", "-exit-after-aut"}, want: "unknown flag: --exit-after-aut"},
 		"bad log level":   {args: []string{"-config=DIR/agent.hcl", "-log-level=loud"}, want: `flag --log-level: key "log.level": "loud" is none of trace, debug, info, warn, error`},
-		"bad address":     {args: []string{"-config=DIR/agent.hcl", "-address=vault:8200"}, want: `flag --address: key "vault.address": `},
+		"bad address":     {args: []string{"-config=DIR/agent.hcl", "-address=vault:8200"}, want: `flag --address: key "vault.address": ...`},
 		"taken telemetry": {args: []string{"-config=DIR/agent.hcl", "-telemetry-address=HOST"}, want: "serve telemetry: listen tcp HOST: bind: address already in use"},
 	}
 	fill := strings.NewReplacer("HOST", strings.TrimPrefix(p.vault.Address(), "http://"))
@@ -94,7 +94,7 @@ func TestBadCommandLine(t *testing.T) {
 				args = append(args, fill.Replace(p.text(arg)))
 			}
 			a := p.execute(world.program, args, []string{tc.env}, attributes())
-			if code, want := a.wait(), fill.Replace(p.text(tc.want)); code != 1 || !strings.HasPrefix(failure(a.printed()), want) {
+			if code, want := a.wait(), fill.Replace(p.text(tc.want)); code != 1 || !matches(failure(a.printed()), want) {
 				t.Errorf("exit code %d\ngot  %s\nwant %s", code, failure(a.printed()), want)
 			}
 		})
@@ -123,7 +123,7 @@ func TestBadSecret(t *testing.T) {
 		},
 		"denied path": {
 			body: strings.Replace(kv, "NAME/app", "somebody/app", 1),
-			want: `read secret/data/somebody/app: gave up at attempt 1: GET ADDR/v1/secret/data/somebody/app: denied (HTTP 403): 1 error occurred: permission denied; ` +
+			want: `read secret/data/somebody/app: gave up at attempt 1: GET ADDR/v1/secret/data/somebody/app: denied (HTTP 403): permission denied; ` +
 				`hint: no policy of the token allows this on the path`,
 		},
 		"policy without data/": {
@@ -131,15 +131,16 @@ func TestBadSecret(t *testing.T) {
 				must(p.t, p.vault.Policy(p.t.Context(), p.name, p.text(`path "secret/NAME/*" { capabilities = ["read"] }`)))
 			},
 			body: strings.Replace(kv, "secret/data/NAME/app", "secret/NAME/app", 1),
-			want: `hint: `,
+			want: `read secret/NAME/app: gave up at attempt 1: GET ADDR/v1/secret/data/NAME/app: denied (HTTP 403): permission denied; ` +
+				`hint: no policy of the token allows this on the path...`,
 		},
 		"missing key": {
 			body: strings.NewReplacer("data.password", "data.user", "destination", "error_on_missing_key = true\n  destination").Replace(kv),
-			want: `template for "DIR/out/kv": template "DIR/out/kv", line 1, column 46: map has no entry for key "user"`,
+			want: `template for "DIR/out/kv": template "DIR/out/kv", line 1, column 49: map has no entry for key "user"`,
 		},
 		"KV version 2 read as version 1": {
 			body: strings.NewReplacer(".Data.data.password", ".Data.password", "destination", "error_on_missing_key = true\n  destination").Replace(kv),
-			want: `template for "DIR/out/kv": template "DIR/out/kv", line 1, column 46: map has no entry for key "password"`,
+			want: `template for "DIR/out/kv": template "DIR/out/kv", line 1, column 49: map has no entry for key "password"`,
 		},
 		"destination is a directory": {
 			prepare: func(p *pod) { must(p.t, os.MkdirAll(p.path("out/kv"), 0o755)) },
@@ -166,7 +167,7 @@ func TestBadSecret(t *testing.T) {
 				tc.prepare(p)
 			}
 			code, printed := p.init(once + tc.body)
-			if want := p.text(tc.want); code != 1 || failure(printed) != want {
+			if want := p.text(tc.want); code != 1 || !matches(failure(printed), want) {
 				t.Errorf("exit code %d\ngot  %s\nwant %s", code, failure(printed), want)
 			}
 		})
@@ -195,18 +196,18 @@ func TestBadLogin(t *testing.T) {
 		},
 		"role of another audience": {
 			replace: []string{`role = "NAME"`, `role = "listener"`},
-			want:    at + `denied (HTTP 403): `,
+			want:    at + `denied (HTTP 403): ...`,
 		},
 		"mount that is none": {
 			replace: []string{`config =`, "mount_path = \"auth/none\"\nconfig ="},
-			want:    `log in: log in at "auth/none/login": PUT ADDR/v1/auth/none/login: denied (HTTP 403): permission denied; hint: `,
+			want:    `log in: log in at "auth/none/login": PUT ADDR/v1/auth/none/login: denied (HTTP 403): permission denied; hint: ...`,
 		},
 		"expired token":   {jwt: "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.c2lnbmF0dXJl", want: `log in: the token in "DIR/jwt" expired at 2001-09-09T01:46:40Z`},
 		"malformed token": {jwt: canary, want: `log in: the file "DIR/jwt" does not hold a JWT: expected three base64 parts separated by dots`},
 		"empty token":     {jwt: " \n", want: `log in: the service-account token file "DIR/jwt" is empty`},
 		"forged token": {
 			jwt:  "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
-			want: at + `denied (HTTP 403): `,
+			want: at + `denied (HTTP 403): ...`,
 		},
 		"missing token": {
 			replace: []string{"DIR/jwt", "DIR/none"},
@@ -228,7 +229,7 @@ func TestBadLogin(t *testing.T) {
 			}
 			document := strings.NewReplacer(tc.replace...).Replace(strings.Replace(login, "config =", "exit_on_err = true\nconfig =", 1))
 			a := p.start(document+kv, tc.flags...)
-			if code, want := a.wait(), p.text(tc.want); code != 1 || !strings.HasPrefix(failure(a.printed()), want) {
+			if code, want := a.wait(), p.text(tc.want); code != 1 || !matches(failure(a.printed()), want) {
 				t.Errorf("exit code %d\ngot  %s\nwant %s", code, failure(a.printed()), want)
 			}
 		})

@@ -48,7 +48,7 @@ func newPodAt(t *testing.T, v *lab.Vault) *pod {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "e2e-") // a socket needs a shorter path than t.TempDir gives
 	must(t, err)
-	p := &pod{t: t, vault: v, dir: dir, name: fmt.Sprintf("e%d", pods.Add(1)), planted: []string{canary, world.jwt, v.Token(), "hvs."}}
+	p := &pod{t: t, vault: v, dir: dir, name: fmt.Sprintf("e%03d", pods.Add(1)), planted: []string{canary, world.jwt, v.Token(), "hvs."}}
 	p.env = []string{"PATH=" + dir + "/no-programs", "VAULT_ADDR=" + v.Address(), "VAULTK8S_AGENT_SOCKET=" + dir + "/agent.sock"}
 	t.Cleanup(func() {
 		p.checkPrinted()

@@ -1,3 +1,0 @@
-package e2e_test
-
-func playMounter() int { return 2 }
