@@ -21,10 +21,6 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
 )
 
-// exchangesAtOnce bounds the requests for secrets that an agent has under way,
-// unless the document says max_connections_per_host. Ten is the old default.
-const exchangesAtOnce = 10
-
 // Options is what an agent is made of.
 type Options struct {
 	Config    *config.Config      // connection, auth, telemetry and the agent's own settings
@@ -107,11 +103,9 @@ func Check(_ context.Context, o Options) error {
 // newAgent puts the parts together and starts nothing.
 func newAgent(o Options) (*Agent, error) {
 	a := &Agent{o: o, log: o.Log, pending: map[*unit]time.Time{}}
-	limit := exchangesAtOnce
-	if o.Config.Vault.MaxConns > 0 {
-		limit = o.Config.Vault.MaxConns
-	}
-	a.schedule = lease.NewSchedule(limit)
+	// The old agent's bound of connections, ten by default, is our bound of
+	// requests under way; Apply says how many connections they share.
+	a.schedule = lease.NewSchedule(o.Document.TemplateConfig.MaxConnectionsPerHost)
 	method, authErr := auth.New(o.Config.Auth)
 	client, clientErr := vault.NewClient(o.Config.Vault, clientOptions(o)...)
 	units, unitErr := a.newUnits(o.Document.Templates)
