@@ -158,9 +158,10 @@ func TestIdentitiesNeverShare(t *testing.T) {
 			differ(&id)
 			denied := &world{t: t, start: w.start, answer: func(vault.Request) (*vault.Response, error) { return nil, failure(vault.Denied) }}
 			w.store.Attach(id, denied, secret.Policy{})
+			w.store.TokenChanged(id, token(1, time.Time{}))
 			b := w.store.Watch(id, read("secret/data/app"), nil)
 			pass(time.Millisecond)
-			if b.State().Response != nil {
+			if b.State().Response != nil || b.State().Err == nil {
 				t.Errorf("an identity of another %s sees the value of alice", name)
 			}
 		}
@@ -286,6 +287,24 @@ func TestNewTokenReplacesOnlyWhatDiesWithTheOldOne(t *testing.T) {
 		w.store.TokenChanged(alice, token(2, time.Now()))
 		pass(time.Hour)
 		w.wantCalls()
+	})
+}
+
+func TestNothingIsAskedBeforeTheFirstLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, secret.Policy{}, func(vault.Request) (*vault.Response, error) { return kv("a"), nil })
+		bob := alice
+		bob.Role = "bob"
+		w.store.Attach(bob, w, secret.Policy{})
+		watch := w.store.Watch(bob, read("secret/data/app"), nil)
+		pass(time.Hour)
+		w.wantCalls()
+		if got := watch.State().Reason; got != secret.WaitForToken {
+			t.Errorf("reason = %q, want %q", got, secret.WaitForToken)
+		}
+		w.store.TokenChanged(bob, token(1, time.Time{}))
+		pass(time.Second)
+		w.wantCalls("1h0m0s GET secret/data/app")
 	})
 }
 

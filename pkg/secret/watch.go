@@ -38,7 +38,7 @@ func (s *Store) findOrAdd(id Identity, q Query, due time.Time) *entry {
 	if g == nil {
 		panic("secret: watch of an identity that was not attached")
 	}
-	e := &entry{store: s, group: g, state: State{Query: q, Reason: FirstRead, Due: due}}
+	e := &entry{store: s, group: g, state: State{Query: q, Reason: FirstRead, Due: due}, waiting: g.token.Token == nil}
 	e.task = s.schedule.Add(due, e.step)
 	g.entries[q] = e
 	return e
