@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 )
@@ -41,7 +39,7 @@ const LevelTrace = slog.LevelDebug - 4
 func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, error) {
 	out, closeLog := stderr, func() error { return nil }
 	if c.File != "" {
-		f, err := openLog(c.File)
+		f, err := openLog(c)
 		if err != nil {
 			return nil, nil, fmt.Errorf("open log file %q: %w", c.File, err)
 		}
@@ -52,14 +50,6 @@ func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, erro
 		return slog.New(slog.NewJSONHandler(out, options)), closeLog, nil
 	}
 	return slog.New(slog.NewTextHandler(out, options)), closeLog, nil
-}
-
-// openLog opens a log file to append to; in a directory it is agent.log.
-func openLog(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "agent.log")
-	}
-	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 }
 
 func level(name string) slog.Level {
