@@ -88,7 +88,12 @@ func (p *process) stop(grace time.Duration) {
 }
 
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
+	select {
+	case <-p.done:
+	default:
+		// Its children, such as those of initdb, would go on writing.
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
 	<-p.done
 }
 
