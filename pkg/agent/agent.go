@@ -209,10 +209,19 @@ func (a *Agent) finish(ctx context.Context, failed bool) error {
 	return nil
 }
 
-// finishedOnce ends an agent with exit_after_auth when all is done.
-func (a *Agent) finishedOnce() {
-	if a.o.Config.Agent.ExitAfterAuth && a.ready() == nil && a.queue.empty() {
+// endIfDone ends an agent with exit_after_auth when all is done: delivered, with
+// a token that Vault knows, of secrets that have not ended, and every command
+// run. Only the delivery task calls it.
+func (a *Agent) endIfDone() {
+	if a.o.Config.Agent.ExitAfterAuth && a.ready() == nil && a.queue.empty() && a.epoch.Load() > 0 && a.current(time.Now()) {
 		a.stop(errFinished)
+	}
+}
+
+// progressed has the delivery task look whether the agent is done.
+func (a *Agent) progressed() {
+	if a.o.Config.Agent.ExitAfterAuth {
+		a.delivery.Wake(time.Now())
 	}
 }
 

@@ -228,12 +228,8 @@ template {
 
 func TestHandOverFromInitToSidecarAndAcrossARestart(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		memory, err := os.MkdirTemp("/dev/shm", "vaultk8s-test-")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.RemoveAll(memory) })
-		body := kvTemplate + dbTemplate + `cache { persist { type = "kubernetes" path = "` + memory + `" exit_on_err = true } }`
+		memory := memoryDir(t)
+		body := kvTemplate + dbTemplate + persist(memory)
 		if err := w.init(body); err != nil {
 			t.Fatal(err)
 		}
@@ -266,16 +262,11 @@ func TestHandOverFromInitToSidecarAndAcrossARestart(t *testing.T) {
 
 func TestHandOverOfAnotherIdentityIsRefused(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
-		memory, err := os.MkdirTemp("/dev/shm", "vaultk8s-test-")
-		if err != nil {
+		memory := memoryDir(t)
+		if err := w.init(kvTemplate + persist(memory)); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.RemoveAll(memory) })
-		persist := `cache { persist { type = "kubernetes" path = "` + memory + `" exit_on_err = true } }`
-		if err := w.init(kvTemplate + persist); err != nil {
-			t.Fatal(err)
-		}
-		err = w.run(strings.Replace(w.document("exit_after_auth = true\n"+kvTemplate+persist), `role = "app"`, `role = "admin"`, 1))
+		err := w.run(strings.Replace(w.document("exit_after_auth = true\n"+kvTemplate+persist(memory)), `role = "app"`, `role = "admin"`, 1))
 		want := `read hand-over in "` + memory + `": the file is damaged, or was written for another identity`
 		if err == nil || err.Error() != want {
 			t.Errorf("error = %v\nwant %s", err, want)

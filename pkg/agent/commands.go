@@ -87,7 +87,7 @@ func (c *commandQueue) work(ctx context.Context) time.Time {
 	for {
 		q, next := c.first(time.Now())
 		if q == nil || ctx.Err() != nil {
-			c.agent.finishedOnce()
+			c.agent.progressed()
 			return next
 		}
 		c.done(*q, c.runOne(ctx, *q))

@@ -79,10 +79,10 @@ func (h *handover) load() (*auth.Token, []secret.Held, error) {
 	if h.dir == "" {
 		return nil, nil, nil
 	}
-	content, err := h.read()
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(h.path()); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
+	content, err := h.read()
 	if err != nil {
 		return nil, nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
 	}

@@ -66,7 +66,7 @@ func (s *tokenSink) write(ctx context.Context) time.Time {
 		s.agent.log.Info("token written", slog.String(telemetry.FieldFile, s.spec.Path))
 	}
 	s.written.Store(true)
-	s.agent.finishedOnce()
+	s.agent.progressed()
 	return time.Time{}
 }
 
@@ -79,8 +79,8 @@ func id(number *int) string {
 
 // tokenChanged hears of every login, renewal and failed attempt.
 func (a *Agent) tokenChanged(state vault.TokenState) {
-	a.logToken(state)
 	a.store.TokenChanged(a.identity, state)
+	a.logToken(state)
 	if state.Err != nil && a.o.Config.Auth.ExitOnErr {
 		a.stop(fmt.Errorf("log in: %w", state.Err))
 		return
@@ -91,6 +91,7 @@ func (a *Agent) tokenChanged(state vault.TokenState) {
 	for _, s := range a.sinks {
 		s.entry.Wake(time.Now())
 	}
+	a.progressed()
 	a.handover.changed()
 }
 

@@ -96,7 +96,7 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 		}
 	}
 	a.queue.flush()
-	a.finishedOnce()
+	a.endIfDone()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var next time.Time
@@ -104,6 +104,19 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 		next = lease.Earliest(next, at)
 	}
 	return next
+}
+
+// current tells whether nothing that the templates use has ended. What an agent
+// before handed over may have, when its token was revoked meanwhile.
+func (a *Agent) current(now time.Time) bool {
+	for _, u := range a.units {
+		for _, w := range u.watches {
+			if end := w.State().Expires; !end.IsZero() && !end.After(now) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (a *Agent) takeDue(now time.Time) []*unit {

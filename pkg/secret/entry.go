@@ -62,7 +62,7 @@ func (e *entry) plan(now time.Time) decision {
 	d := decide(observed{
 		response: e.state.Response, received: e.received, terms: e.terms, initial: e.initial, grace: e.grace, renewAt: e.renewAt,
 		refused: e.refused, lost: e.lost, notified: e.notified, orphaned: e.orphaned, fraction: e.fraction,
-		poll: e.group.policy.Poll, rotation: e.rotation, now: now,
+		poll: pollInterval(e.state.Response, e.group.policy.Poll), rotation: e.rotation, now: now,
 	})
 	if d.renew {
 		return d

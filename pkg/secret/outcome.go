@@ -96,6 +96,8 @@ func (e *entry) renewed(response *Response) {
 // renewalFailed decides what a failed renewal means. The lease is kept in any
 // case but one: Vault does not know it any more.
 func (e *entry) renewalFailed(err error) {
+	// Whatever comes next, no failure is answered with an attempt at once.
+	e.renewAt = time.Now().Add(max(e.renewBackoff().Wait(e.renewals, e.store.options.Rand), vault.RetryAfter(err)))
 	switch kind := vault.KindOf(err); {
 	case kind == vault.NotFound || kind == vault.InvalidToken:
 		e.lost = true
@@ -104,7 +106,6 @@ func (e *entry) renewalFailed(err error) {
 		e.fraction = 1 - float64(e.grace)/float64(max(e.terms.TTL, 1))
 	default:
 		e.refused = kind == vault.Denied
-		e.renewAt = time.Now().Add(max(e.renewBackoff().Wait(e.renewals, e.store.options.Rand), vault.RetryAfter(err)))
 	}
 	e.renewals++
 	e.state.Err = err

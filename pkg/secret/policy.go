@@ -101,7 +101,7 @@ func checkToken(o observed) (decision, bool) {
 // renewed because Vault did not answer is tried again through half of the
 // grace, and only then replaced.
 func checkLease(o observed) (decision, bool) {
-	if o.terms.TTL <= 0 {
+	if o.terms.TTL <= 0 || o.lost {
 		return decision{}, false
 	}
 	end := o.terms.Expires()
@@ -166,9 +166,21 @@ func termsOf(r *Response) lease.Terms {
 		return lease.Terms{Issued: r.Received, TTL: r.Auth.TTL, Renewable: r.Auth.Renewable}
 	case r.WrapInfo != nil:
 		return lease.Terms{Issued: r.Received, TTL: r.WrapInfo.TTL}
+	case r.LeaseID != "":
+		return lease.Terms{Issued: r.Received, TTL: r.LeaseDuration, Renewable: r.Renewable}
 	default:
-		return lease.Terms{Issued: r.Received, TTL: r.LeaseDuration, Renewable: r.Renewable && r.LeaseID != ""}
+		return lease.Terms{}
 	}
+}
+
+// pollInterval returns how often a secret without a lease is read. KV version 1
+// tells a duration without a lease: the one that was stored with the secret, or
+// else the system's default of 32 days. It counts where it is the shorter.
+func pollInterval(r *Response, poll time.Duration) time.Duration {
+	if r != nil && r.LeaseID == "" && r.LeaseDuration > 0 {
+		return min(poll, r.LeaseDuration)
+	}
+	return poll
 }
 
 // rotationPoint returns when a certificate without a lease is replaced: after

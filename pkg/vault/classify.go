@@ -108,6 +108,9 @@ func kindOfStatus(status int, text string, login bool) Kind {
 		return Sealed
 	case status == http.StatusForbidden && !login && containsAny(text, "invalid token", "bad token", "token expired", "token is expired"):
 		return InvalidToken
+	// A renewal that comes too late is no failure of the server.
+	case status == http.StatusInternalServerError && strings.Contains(text, "past the max ttl"):
+		return Permanent
 	// Vault removes the leases of a revoked token in the background, and says
 	// "expired" of those it has not come to yet.
 	case status == http.StatusBadRequest && containsAny(text, "lease not found", "lease expired"):

@@ -96,10 +96,13 @@ func TestRefusals(t *testing.T) {
 		"quota":          {status: 429, body: `{"errors":["request path \"x\": rate limit quota exceeded"]}`, kind: RateLimited, want: ` (HTTP 429): request path "x": rate limit quota exceeded`},
 		"not replicated": {status: 412, body: `{"errors":["required index state not present"]}`, kind: Unavailable, want: " (HTTP 412): required index state not present"},
 		"internal":       {status: 500, body: `{"errors":["internal error"]}`, kind: Unavailable, want: " (HTTP 500): internal error"},
-		"lease gone":     {status: 400, body: `{"errors":["lease not found"]}`, kind: NotFound, want: " (HTTP 400): lease not found"},
-		"lease going":    {status: 400, body: `{"errors":["1 error occurred:\n\t* lease expired\n\n"]}`, kind: NotFound, want: " (HTTP 400): lease expired"},
-		"no such call":   {status: 501, body: `{"errors":["not implemented"]}`, kind: Permanent, want: " (HTTP 501): not implemented"},
-		"bad request":    {status: 400, body: `{"errors":["missing role","missing role","missing jwt"]}`, kind: Permanent, want: " (HTTP 400): missing role; missing jwt"},
+		"token at its end": {
+			status: 500, body: `{"errors":["past the max TTL, cannot renew"]}`, kind: Permanent, want: " (HTTP 500): past the max TTL, cannot renew",
+		},
+		"lease gone":   {status: 400, body: `{"errors":["lease not found"]}`, kind: NotFound, want: " (HTTP 400): lease not found"},
+		"lease going":  {status: 400, body: `{"errors":["1 error occurred:\n\t* lease expired\n\n"]}`, kind: NotFound, want: " (HTTP 400): lease expired"},
+		"no such call": {status: 501, body: `{"errors":["not implemented"]}`, kind: Permanent, want: " (HTTP 501): not implemented"},
+		"bad request":  {status: 400, body: `{"errors":["missing role","missing role","missing jwt"]}`, kind: Permanent, want: " (HTTP 400): missing role; missing jwt"},
 		"unsupported": {
 			status: 405, body: `{"errors":["1 error occurred:\n\t* unsupported operation\n\n"]}`, kind: Permanent,
 			want: " (HTTP 405): unsupported operation",

@@ -75,6 +75,9 @@ func (s *Session) step(ctx context.Context) time.Time {
 // login takes a new token; the old one, if any, stays valid until its end.
 func (s *Session) login(ctx context.Context) time.Time {
 	token, err := s.method.Login(ctx, s.client.Exchanger(s.options.AuthNamespace))
+	if err != nil && ctx.Err() != nil {
+		return time.Time{} // the program ends; that is no failure
+	}
 	if err != nil {
 		return s.loginFailed(err)
 	}
@@ -125,6 +128,9 @@ func (s *Session) verify(ctx context.Context, held heldToken) time.Time {
 	if err == nil {
 		return s.adopt(auth.FromLookup(held.token.Value, response.Data.Reveal()), false)
 	}
+	if ctx.Err() != nil {
+		return time.Time{}
+	}
 	if KindOf(err).Temporary() {
 		return s.loginFailed(err)
 	}
@@ -139,6 +145,9 @@ func (s *Session) verify(ctx context.Context, held heldToken) time.Time {
 func (s *Session) renew(ctx context.Context, held heldToken) time.Time {
 	request := Request{Method: http.MethodPut, Path: "auth/token/renew-self", Body: map[string]any{"increment": int(held.token.TTL / time.Second)}}
 	response, err := s.client.Do(ctx, held.token.Value, s.options.Namespace, request)
+	if err != nil && ctx.Err() != nil {
+		return time.Time{}
+	}
 	if err != nil && KindOf(err) == InvalidToken {
 		s.invalidate(s.State().Epoch)
 		return s.login(ctx)

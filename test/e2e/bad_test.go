@@ -196,7 +196,8 @@ func TestBadLogin(t *testing.T) {
 		},
 		"role of another audience": {
 			replace: []string{`role = "NAME"`, `role = "listener"`},
-			want:    at + `denied (HTTP 403): ...`,
+			want: at + `denied (HTTP 403): invalid audience (aud) claim: audience claim does not match any expected audience; ` +
+				`hint: the token is not made for the audience that the role expects; request it with the role's audience`,
 		},
 		"mount that is none": {
 			replace: []string{`config =`, "mount_path = \"auth/none\"\nconfig ="},
@@ -206,8 +207,9 @@ func TestBadLogin(t *testing.T) {
 		"malformed token": {jwt: canary, want: `log in: the file "DIR/jwt" does not hold a JWT: expected three base64 parts separated by dots`},
 		"empty token":     {jwt: " \n", want: `log in: the service-account token file "DIR/jwt" is empty`},
 		"forged token": {
-			jwt:  "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
-			want: at + `denied (HTTP 403): ...`,
+			jwt: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2lnbmF0dXJl",
+			want: at + `denied (HTTP 403): permission denied; ` +
+				`hint: check the role, what it is bound to (service accounts, namespaces, audience), and that Vault may review tokens`,
 		},
 		"missing token": {
 			replace: []string{"DIR/jwt", "DIR/none"},

@@ -70,9 +70,9 @@ func (p *pod) awaitUsers(want int) {
 }
 
 // TestDynamicLoginIsRenewedAndThenReplacedWithOverlap lives through a whole
-// lease: of 20 s, renewed after 14, and replaced before its max TTL of 25 s. The
-// last tenth to fifth of 20 s is its grace, so old and new overlap by a second
-// at least, half of the shortest grace.
+// lease: of 20 s, renewed after 14, and replaced before its max TTL of 25 s. Its
+// grace is the last tenth to fifth of 20 s, so old and new overlap for a second
+// at least, even where renewals are tried through half of the grace.
 func TestDynamicLoginIsRenewedAndThenReplacedWithOverlap(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
@@ -119,4 +119,24 @@ func TestStaticRoleFollowsItsRotation(t *testing.T) {
 	}
 	p.expectWorking(fresh)
 	a.awaitLog(1, "secret changed", "reason", "static role rotates")
+}
+
+// TestRevokedLeaseIsReplaced revokes the lease behind the agent's back: it finds
+// out at the renewal, after 70 to 73 % of 6 s.
+func TestRevokedLeaseIsReplaced(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	p.dynamic(6*time.Second, time.Hour)
+	a := p.sidecar(db)
+	a.awaitReady()
+	before := p.read("out/db")
+	p.secretly(p.parseLogin(before).password)
+	_, err := p.vault.Write(t.Context(), "sys/leases/revoke-force/database/creds/"+p.name, nil)
+	must(t, err)
+	fresh := p.parseLogin(p.awaitOther("out/db", before))
+	p.expectWorking(fresh)
+	p.awaitUsers(1)
+	if n := len(a.logged("logged in")); n != 1 {
+		t.Errorf("%d logins, want 1: the token is as good as before", n)
+	}
 }

@@ -117,10 +117,11 @@ func (e *estate) launch(ctx context.Context) error {
 	return tasks.Wait()
 }
 
-// build makes the binary as a user gets it, but with the version of a test.
+// build makes the binary as it is released, but with the version of a test.
 func (e *estate) build(ctx context.Context) error {
 	e.program = filepath.Join(e.dir, "vaultk8s")
-	build := exec.CommandContext(ctx, "go", "build", "-o", e.program, "-ldflags", "-X main.version=1.2.3-e2e", "../../cmd/vaultk8s")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=1.2.3-e2e", "-o", e.program, "../../cmd/vaultk8s")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build vaultk8s: %w\n%s", err, out)
 	}
