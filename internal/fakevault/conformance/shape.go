@@ -76,7 +76,7 @@ func (s *session) reduce(key string, v any) any {
 }
 
 func (s *session) reduceText(key, text string) any {
-	hidden := s.hide(text)
+	hidden := s.hide(steadyCap(text))
 	if i := strings.LastIndexByte(hidden, '/'); key == "lease_id" && i >= 0 {
 		return hidden[:i] + "/<id>"
 	}
@@ -90,6 +90,27 @@ func (s *session) reduceText(key, text string) any {
 		return hidden
 	}
 	return kindOf(text)
+}
+
+// steadyCap makes up for the seconds that pass before a renewal is capped: what
+// is left of a max TTL is rounded up to ten of them.
+func steadyCap(text string) string {
+	const before = "effective max_ttl of \""
+	head, rest, found := strings.Cut(text, before)
+	left, tail, _ := strings.Cut(rest, "\"")
+	d, err := time.ParseDuration(left)
+	if !found || err != nil || d < time.Minute {
+		return text
+	}
+	d = (d + 10*time.Second - 1).Truncate(10 * time.Second)
+	short := d.String()
+	if d%time.Minute == 0 {
+		short = strings.TrimSuffix(strings.TrimSuffix(short, "0s"), "h0m")
+		if d%time.Hour == 0 {
+			short += "h"
+		}
+	}
+	return head + before + short + "\"" + tail
 }
 
 // reduceList keeps the order only of what has one.
