@@ -63,6 +63,9 @@ func (p *Postgres) launch(ctx context.Context) error {
 		argv: []string{
 			p.program("postgres"), "-D", p.data(), "-h", "127.0.0.1", "-p", strconv.Itoa(p.port),
 			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off",
+			// Its shared memory is a file of its own directory, so that nothing is
+			// left of a server that is killed.
+			"-c", "dynamic_shared_memory_type=mmap",
 		},
 	})
 	if err != nil {
