@@ -1,6 +1,8 @@
 package secret
 
 import (
+	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -66,5 +68,21 @@ func TestPollInterval(t *testing.T) {
 				t.Errorf("polled each %v, want %v", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestCertificatesEndByTheWallClock: a reading of the monotonic clock in the
+// deadline would make the schedule blind to a wall clock that was set.
+func TestCertificatesEndByTheWallClock(t *testing.T) {
+	received := time.Now()
+	r := &Response{Received: received, Data: sensitive.NewData(map[string]any{
+		"certificate": "not PEM", "expiration": json.Number(strconv.FormatInt(received.Add(10*time.Hour).Unix(), 10)),
+	})}
+	at := rotationPoint(Write, r, 0.9)
+	if at != at.Round(0) {
+		t.Errorf("the deadline %v has a monotonic reading", at)
+	}
+	if left := at.Sub(received.Round(0)).Round(time.Minute); left != 9*time.Hour {
+		t.Errorf("replaced after %v of ten hours, want 9h", left)
 	}
 }

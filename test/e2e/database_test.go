@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -139,4 +140,23 @@ func TestRevokedLeaseIsReplaced(t *testing.T) {
 	if n := len(a.logged("logged in")); n != 1 {
 		t.Errorf("%d logins, want 1: the token is as good as before", n)
 	}
+}
+
+// TestAgentThatWasFrozenRecovers stops the agent's process for longer than its
+// lease lives, as a suspended machine does: when it goes on, its clock says that
+// everything is overdue, and Vault has forgotten the lease.
+func TestAgentThatWasFrozenRecovers(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	p.dynamic(4*time.Second, time.Hour)
+	a := p.sidecar(db)
+	a.awaitReady()
+	before := p.read("out/db")
+	p.secretly(p.parseLogin(before).password)
+	a.signal(syscall.SIGSTOP)
+	p.awaitUsers(0)
+	a.signal(syscall.SIGCONT)
+	fresh := p.parseLogin(p.awaitOther("out/db", before))
+	p.expectWorking(fresh)
+	p.awaitUsers(1)
 }
