@@ -1,33 +1,15 @@
 package config
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"github.com/vaultk8s/vaultk8s/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: -want +got\n%s", name, diff)
-	}
-}
 
 // The names of keys, variables and flags are a promise to users.
 func TestKeysGolden(t *testing.T) {
@@ -35,7 +17,7 @@ func TestKeysGolden(t *testing.T) {
 	for _, k := range Keys() {
 		fmt.Fprintf(&b, "%s\n  type %s, default %q, flag %q\n  env %s\n  %s\n", k.Key, k.Type, k.Default, k.Flag, strings.Join(k.Env, " "), k.Effect)
 	}
-	golden(t, "testdata/keys.golden", b.String())
+	golden.Compare(t, []byte(b.String()), "testdata/keys.golden")
 }
 
 func TestSettingsGolden(t *testing.T) {
@@ -47,7 +29,7 @@ func TestSettingsGolden(t *testing.T) {
 	for _, s := range c.Settings() {
 		fmt.Fprintf(&b, "%s=%q from %s\n", s.Key, s.Value, s.Source)
 	}
-	golden(t, "testdata/settings.golden", b.String())
+	golden.Compare(t, []byte(b.String()), "testdata/settings.golden")
 }
 
 func TestKeysAreWellFormed(t *testing.T) {

@@ -138,9 +138,6 @@ func (s *Session) Revoke(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the keeping alive; the token stays valid until its end.
-func (s *Session) Stop() { s.entry.Stop() }
-
 func (s *Session) current() (sensitive.String, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

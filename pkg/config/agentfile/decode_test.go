@@ -3,36 +3,24 @@ package agentfile
 import (
 	"encoding/base64"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vaultk8s/vaultk8s/internal/golden"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares a document, written out field by field, with a file.
-func golden(t *testing.T, name string, doc *Document) {
+// compare holds a document, written out field by field, against a file.
+func compare(t *testing.T, name string, doc *Document) {
 	t.Helper()
 	got, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(name, append(got, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.TrimSpace(string(want)), string(got)); diff != "" {
-		t.Errorf("%s: -want +got\n%s", name, diff)
-	}
+	golden.Compare(t, append(got, '\n'), name)
 }
 
 func decode(t *testing.T, name string, src []byte) *Document {
@@ -55,7 +43,7 @@ func TestGoldens(t *testing.T) {
 				t.Fatal(err)
 			}
 			doc := decode(t, name, src)
-			golden(t, filepath.Join("testdata", name+".golden"), doc)
+			compare(t, filepath.Join("testdata", name+".golden"), doc)
 			roundTrip(t, doc)
 		})
 	}

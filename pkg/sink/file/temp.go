@@ -24,19 +24,14 @@ const (
 	maxBase = 255 - 1 - len(tempMark) - 2*randomBytes
 )
 
-// tempPrefix is what all temporary names of one destination begin with.
-func tempPrefix(base string) string {
+// tempName never fails: crypto/rand ends the program rather than be weak.
+func tempName(base string) string {
 	if len(base) > maxBase {
 		base = base[:maxBase]
 	}
-	return "." + base + tempMark
-}
-
-// tempName never fails: crypto/rand ends the program rather than be weak.
-func tempName(base string) string {
 	var random [randomBytes]byte
 	_, _ = rand.Read(random[:])
-	return tempPrefix(base) + hex.EncodeToString(random[:])
+	return "." + base + tempMark + hex.EncodeToString(random[:])
 }
 
 // isTempName tells whether a file name is one of ours, for any destination.
