@@ -6,7 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"syscall"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,23 +36,15 @@ leases alive and files fresh, and run commands after changes.
 
 It reads the documents of the Vault Agent, in HCL or JSON, from files,
 directories or, in base64, from the variable VAULT_CONFIG. Long flags may have
-one dash or two. The exit code is 0 at an orderly end and 1 otherwise.`,
+one dash or two. A hangup, or a change of these files and of the templates that
+they name, has the agent take over what differs. The exit code is 0 at an
+orderly end, that of the application where the document runs one, and 1 otherwise.`,
 		Example: `  vaultk8s agent -config=/vault/configs/config.hcl
   vaultk8s agent -config=config.hcl -exit-after-auth -log-level=debug
   VAULT_CONFIG=$(base64 -w0 config.hcl) vaultk8s agent`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o, closeLog, err := agentOptions(c, documents, shared)
-			if err != nil {
-				return err
-			}
-			run := agent.Run
-			if verify {
-				run = agent.Check
-			}
-			// A hangup, which a terminal or a manager may send, is no reason to end.
-			signal.Ignore(syscall.SIGHUP)
-			return errors.Join(run(c.Context(), o), closeLog())
+			return runAgent(agentSource{command: c, documents: documents, shared: shared}, verify)
 		},
 	}
 	flags := c.Flags()
@@ -59,24 +52,48 @@ one dash or two. The exit code is 0 at an orderly end and 1 otherwise.`,
 	flags.StringVar(&shared, "shared-config", "", "the file that all modes share, in YAML")
 	flags.BoolVar(&verify, "test-verify-only", false, "check the configuration and end")
 	config.AddFlags(flags, "vault", "log", "telemetry", "agent")
-	c.AddCommand(newReadyCommand())
+	c.AddCommand(newReadyCommand(), newGenerateConfigCommand())
 	return c
 }
 
-// agentOptions turns flags, environment and documents into the options of an agent.
-func agentOptions(c *cobra.Command, documents []string, shared string) (agent.Options, func() error, error) {
-	document, warnings, err := readDocument(documents)
+// runAgent runs an agent, or with verify only puts it together.
+func runAgent(source agentSource, verify bool) error {
+	o, closeLog, err := source.options()
+	if err != nil {
+		return err
+	}
+	if verify {
+		return errors.Join(agent.Check(source.command.Context(), o), closeLog())
+	}
+	signals := make(chan os.Signal, 8) // a few at once; more of one kind say nothing new
+	signal.Notify(signals, agent.Signals(o.Document)...)
+	defer signal.Stop(signals)
+	o.Signals = signals
+	tracer, endTraces, err := startTraces("vaultk8s-agent", o.Log)
+	if err != nil {
+		o.Log.Warn("no traces", slog.String(telemetry.FieldError, err.Error()))
+	}
+	o.Tracer = tracer
+	err = agent.Run(source.command.Context(), o)
+	endTraces()
+	return errors.Join(err, closeLog())
+}
+
+// agentSource is where an agent's configuration is read, at start and again
+// whenever it changes.
+type agentSource struct {
+	command   *cobra.Command
+	documents []string // files and directories; none: the variable
+	shared    string
+}
+
+// options turns flags, environment and documents into the options of an agent.
+func (s agentSource) options() (agent.Options, func() error, error) {
+	settings, document, warnings, err := s.read()
 	if err != nil {
 		return agent.Options{}, nil, err
 	}
-	settings, err := config.Load(config.LoadOptions{
-		File: shared, Flags: c.Flags(), Document: document.Settings(), DocumentName: "the agent's document",
-	})
-	if err != nil {
-		return agent.Options{}, nil, err
-	}
-	agent.Apply(settings, document)
-	log, closeLog, err := telemetry.NewLogger(settings.Log, c.ErrOrStderr())
+	log, closeLog, err := telemetry.NewLogger(settings.Log, s.command.ErrOrStderr())
 	if err != nil {
 		return agent.Options{}, nil, err
 	}
@@ -86,7 +103,40 @@ func agentOptions(c *cobra.Command, documents []string, shared string) (agent.Op
 	return agent.Options{
 		Config: settings, Document: document, Log: log, Metrics: telemetry.NewMetrics(), Environ: os.Environ(), Version: version,
 		Socket: cmp.Or(os.Getenv(socketVariable), agent.DefaultSocket()),
+		Reload: func() (*config.Config, *agentfile.Document, error) {
+			settings, document, _, err := s.read()
+			return settings, document, err
+		},
+		Files: s.files,
 	}, closeLog, nil
+}
+
+func (s agentSource) read() (*config.Config, *agentfile.Document, agentfile.Warnings, error) {
+	document, warnings, err := readDocument(s.documents)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	settings, err := config.Load(config.LoadOptions{
+		File: s.shared, Flags: s.command.Flags(), Document: document.Settings(), DocumentName: "the agent's document",
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	agent.Apply(settings, document)
+	return settings, document, warnings, nil
+}
+
+// files lists what read reads, with the files of directories as they are now.
+func (s agentSource) files() []string {
+	all := []string{cmp.Or(s.shared, os.Getenv(config.ConfigVariable))}
+	for _, path := range s.documents {
+		inside, _ := os.ReadDir(path) // a file has none
+		for _, f := range inside {
+			all = append(all, filepath.Join(path, f.Name()))
+		}
+		all = append(all, path)
+	}
+	return slices.DeleteFunc(all, func(path string) bool { return path == "" })
 }
 
 // readDocument reads the documents that were named, or the one in the environment.

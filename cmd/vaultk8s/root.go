@@ -6,16 +6,18 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/vaultk8s/vaultk8s/pkg/agent"
 )
 
-// run runs one command and returns the exit code: 0, or 1 after an error, which
-// is printed.
+// run runs one command and returns the exit code: 0, that of an application
+// that an agent ran, or 1 after any other error. Errors are printed.
 func run(ctx context.Context, args []string) int {
 	root := newRootCommand()
 	root.SetArgs(doubleDashes(args))
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(root.ErrOrStderr(), "Error: %v\n", err)
-		return 1
+		return agent.ExitCode(err)
 	}
 	return 0
 }
@@ -28,7 +30,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAgentCommand(), newConfigCommand(), newVersionCommand())
+	root.AddCommand(newAgentCommand(), newConfigCommand(), newRenderCommand(), newVersionCommand())
 	return root
 }
 

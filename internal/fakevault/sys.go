@@ -31,7 +31,7 @@ func (*sysEngine) handle(c *call) *reply {
 	switch first {
 	case "leases":
 		return leaseCall(c, rest)
-	case "renew", "revoke", "revoke-prefix":
+	case "renew", "revoke", "revoke-prefix", "revoke-force":
 		return leaseCall(c, c.rest)
 	case "mounts":
 		return mountCall(c, "", rest)

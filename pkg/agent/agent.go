@@ -6,19 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/vaultk8s/vaultk8s/pkg/auth"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
+	"github.com/vaultk8s/vaultk8s/pkg/sink/kubesecret"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
-	"github.com/vaultk8s/vaultk8s/pkg/vault"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry/trace"
 )
 
 // Options is what an agent is made of.
@@ -27,35 +28,41 @@ type Options struct {
 	Document  *agentfile.Document // templates, sinks, cache
 	Log       *slog.Logger
 	Metrics   *telemetry.Metrics
+	Tracer    *trace.Tracer     // nil: nobody asked for traces
 	Environ   []string          // of commands, as os.Environ gives it
 	Version   string            // of this program, for the user agent
 	Socket    string            // unix socket for the status endpoints; "" for none
 	Transport http.RoundTripper // in place of the network; nil: the network
+
+	Reload  func() (*config.Config, *agentfile.Document, error) // reads the configuration anew; nil: it never changes
+	Files   func() []string                                     // those that Reload reads, to be watched; nil for none
+	Signals <-chan os.Signal                                    // a hangup reloads, others go to the process; nil for none
 }
 
 // errFinished ends an agent that has done what it was started for.
 var errFinished = errors.New("everything was delivered once")
 
-// Agent is one running agent.
+// Agent is one running agent. What the configuration says is in its plan, and
+// changes when the configuration does; the rest lives as long as the agent.
 type Agent struct {
-	o        Options
-	log      *slog.Logger
-	client   *vault.Client
-	schedule *lease.Schedule
-	session  *vault.Session
-	store    *secret.Store
-	identity secret.Identity
-	units    []*unit
-	sinks    []*tokenSink
-	queue    *commandQueue
-	handover *handover
-	delivery *lease.Entry
-	stop     context.CancelCauseFunc
-	epoch    atomic.Uint64 // of the newest token that was logged
+	o            Options
+	log          *slog.Logger
+	schedule     *lease.Schedule
+	store        *secret.Store
+	plan         atomic.Pointer[plan]
+	queue        *commandQueue
+	handover     *handover
+	delivery     *lease.Entry
+	stop         context.CancelCauseFunc
+	asked        atomic.Bool // somebody asked to read the configuration anew
+	served       atomic.Bool // it was ready once
+	cluster      func() (*kubesecret.Cluster, error)
+	childNews    chan struct{} // holds one notice that a reload changed the application
+	listenerNews chan struct{} // the same of the listeners
+	leaving      []*login      // that a reload replaced; only the delivery task touches it
 
-	mu       sync.Mutex
-	pending  map[*unit]time.Time // when each unit is rendered next
-	rendered int                 // units that were rendered at least once
+	mu      sync.Mutex
+	pending map[*unit]time.Time // when each unit is rendered next
 }
 
 // Run runs an agent until ctx ends or, with exit_after_auth, everything was
@@ -66,7 +73,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	a.warnUnserved()
+	a.warn()
 	a.log.Info("agent starting", slog.String(telemetry.FieldVersion, o.Version), slog.String(telemetry.FieldAddress, o.Config.Vault.Address))
 	ctx, a.stop = context.WithCancelCause(ctx)
 	defer a.stop(nil)
@@ -79,11 +86,17 @@ func Run(ctx context.Context, o Options) error {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return a.schedule.Run(ctx) })
+	tasks.Go(func() error { return a.heed(ctx) })
+	tasks.Go(func() error { return a.keepChild(ctx) })
+	tasks.Go(func() error { return a.keepListeners(ctx) })
 	if err := a.serveStatus(ctx, tasks.Go); err != nil {
 		a.stop(err)
 	}
 	err = tasks.Wait()
-	if err == nil {
+	switch {
+	case endedWell(err):
+		err = nil
+	case err == nil:
 		err = reason(ctx)
 	}
 	if err := errors.Join(err, a.finish(ctx, err != nil)); err != nil {
@@ -102,84 +115,46 @@ func Check(_ context.Context, o Options) error {
 
 // newAgent puts the parts together and starts nothing.
 func newAgent(o Options) (*Agent, error) {
-	a := &Agent{o: o, log: o.Log, pending: map[*unit]time.Time{}}
+	a := &Agent{o: o, log: o.Log, pending: map[*unit]time.Time{}, childNews: make(chan struct{}, 1), listenerNews: make(chan struct{}, 1)}
 	// The old agent's bound of connections, ten by default, is our bound of
 	// requests under way; Apply says how many connections they share.
 	a.schedule = lease.NewSchedule(o.Document.TemplateConfig.MaxConnectionsPerHost)
-	method, authErr := auth.New(o.Config.Auth)
-	client, clientErr := vault.NewClient(o.Config.Vault, clientOptions(o)...)
-	units, unitErr := a.newUnits(o.Document.Templates)
-	if err := errors.Join(unsupported(o), authErr, clientErr, unitErr); err != nil {
+	a.cluster = sync.OnceValues(func() (*kubesecret.Cluster, error) { return kubesecret.InCluster(os.LookupEnv) })
+	a.store = secret.NewStore(a.schedule, secret.Options{Observe: a.observe})
+	first, err := a.newPlan(o.Config, o.Document, &plan{})
+	if err != nil {
 		return nil, err
 	}
-	a.client, a.units, a.sinks = client, units, a.newSinks()
-	a.identity = identity(o.Config)
-	a.store = secret.NewStore(a.schedule, secret.Options{Observe: a.observe})
-	a.session = vault.NewSession(client, method, a.schedule, a.sessionOptions())
-	a.store.Attach(a.identity, a.session, a.policy())
+	a.plan.Store(first)
 	a.delivery = a.schedule.AddUrgent(time.Time{}, a.deliver)
 	a.queue = newCommandQueue(a)
 	a.handover = newHandover(a)
-	a.addGauges()
+	a.addNumbers()
 	return a, nil
 }
 
-func clientOptions(o Options) []vault.Option {
-	options := []vault.Option{vault.WithVersion(o.Version)}
-	if o.Transport != nil {
-		options = append(options, vault.WithTransport(o.Transport))
-	}
-	return options
-}
-
-// identity says with whose eyes this agent sees.
-func identity(c *config.Config) secret.Identity {
-	return secret.Identity{
-		Connection: c.Vault.Address, Namespace: c.Vault.Namespace,
-		Method: c.Auth.Method, Mount: c.Auth.Mount, Role: c.Auth.Role, Subject: auth.Subject(c.Auth),
-	}
-}
-
-func (a *Agent) sessionOptions() vault.SessionOptions {
-	c := a.o.Config.Auth
-	return vault.SessionOptions{
-		Namespace: a.o.Config.Vault.Namespace, AuthNamespace: c.Namespace,
-		Backoff: lease.Backoff{Initial: c.MinBackoff, Max: c.MaxBackoff}, OnChange: a.tokenChanged,
-	}
-}
-
-// policy takes the timing of the template_config block. As in the old agent,
-// the backoff of auto_auth, where it is set, counts for secrets too.
-func (a *Agent) policy() secret.Policy {
-	t := a.o.Document.TemplateConfig
-	return secret.Policy{
-		Poll: t.StaticSecretRenderInterval, Threshold: t.LeaseRenewalThreshold,
-		Backoff: lease.Backoff{Initial: a.methodBackoff().MinBackoff, Max: a.methodBackoff().MaxBackoff},
-	}
-}
-
-func (a *Agent) methodBackoff() agentfile.Method {
-	if a.o.Document.AutoAuth == nil {
-		return agentfile.Method{}
-	}
-	return a.o.Document.AutoAuth.Method
-}
+// now is what the configuration says at this moment.
+func (a *Agent) now() *plan { return a.plan.Load() }
 
 // start takes over what the agent before left, and makes everything due.
 func (a *Agent) start() error {
-	token, held, err := a.handover.load()
+	left, err := a.handover.load()
 	if err != nil {
 		return err
 	}
 	a.cleanDirectories()
+	for _, l := range a.now().logins {
+		l.start(left[l.identity])
+	}
+	if h := a.now().handout; h != nil {
+		h.start()
+	}
 	now := time.Now()
-	a.store.Resume(a.identity, held)
-	a.session.Start(token)
-	a.watchCredentials()
-	for _, u := range a.units {
+	for _, u := range a.now().units {
 		a.pending[u] = now
 	}
 	a.delivery.Wake(now)
+	a.watchConfiguration()
 	return nil
 }
 
@@ -192,28 +167,30 @@ func reason(ctx context.Context) error {
 	return cause
 }
 
-// finish ends the agent in order: it hands its token and secrets over, or
+// finish ends the agent in order: it hands its tokens and secrets over, or
 // revokes them where the document asks for it. An agent that ends after the
 // first delivery revokes only when it failed: what it delivered is in use.
 func (a *Agent) finish(ctx context.Context, failed bool) error {
-	if !a.o.Config.Agent.RevokeOnShutdown || (a.o.Config.Agent.ExitAfterAuth && !failed) {
+	if !a.now().config.Agent.RevokeOnShutdown || (a.o.Config.Agent.ExitAfterAuth && !failed) {
 		return a.handover.save(ctx)
 	}
 	a.handover.remove()
 	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	if err := a.session.Revoke(timeout); err != nil {
-		return fmt.Errorf("revoke the agent's token: %w", err)
+	for _, l := range a.now().logins {
+		if err := l.session.Revoke(timeout); err != nil {
+			return fmt.Errorf("revoke the agent's token: %w", err)
+		}
 	}
 	a.log.Info("token revoked")
 	return nil
 }
 
 // endIfDone ends an agent with exit_after_auth when all is done: delivered, with
-// a token that Vault knows, of secrets that have not ended, and every command
+// tokens that Vault knows, of secrets that have not ended, and every command
 // run. Only the delivery task calls it.
 func (a *Agent) endIfDone() {
-	if a.o.Config.Agent.ExitAfterAuth && a.ready() == nil && a.queue.empty() && a.epoch.Load() > 0 && a.current(time.Now()) {
+	if a.o.Config.Agent.ExitAfterAuth && a.ready() == nil && a.queue.empty() && a.now().loggedIn() && a.current(time.Now()) {
 		a.stop(errFinished)
 	}
 }
@@ -226,17 +203,20 @@ func (a *Agent) progressed() {
 }
 
 // ready tells what the agent still waits for before the application may start.
-// Vault being away later does not make it unready.
+// Neither Vault being away later nor a new template makes it unready again.
 func (a *Agent) ready() error {
-	for _, s := range a.sinks {
+	if a.served.Load() {
+		return nil
+	}
+	p := a.now()
+	for _, s := range p.sinks {
 		if !s.written.Load() {
 			return fmt.Errorf("the token was not written to %q yet", s.path())
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if missing := len(a.units) - a.rendered; missing > 0 {
-		return fmt.Errorf("%d of %d templates were not rendered yet", missing, len(a.units))
+	if missing := len(p.units) - p.rendered(); missing > 0 {
+		return fmt.Errorf("%d of %d templates were not rendered yet", missing, len(p.units))
 	}
+	a.served.Store(true)
 	return nil
 }

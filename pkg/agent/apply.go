@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
@@ -19,21 +18,18 @@ func Apply(c *config.Config, doc *agentfile.Document) {
 	if c.Vault.MaxConns == 0 {
 		c.Vault.MaxConns = min(connections, doc.TemplateConfig.MaxConnectionsPerHost)
 	}
-	c.Vault.NoIdle = c.Vault.NoIdle || named(c.Agent.DisableIdleConnections)
-	c.Vault.NoKeepAlive = c.Vault.NoKeepAlive || named(c.Agent.DisableKeepAlives)
+	c.Vault.NoIdle = c.Vault.NoIdle || sharedConnections(doc, c.Agent.DisableIdleConnections)
+	c.Vault.NoKeepAlive = c.Vault.NoKeepAlive || sharedConnections(doc, c.Agent.DisableKeepAlives)
 	if doc.AutoAuth == nil {
 		return
 	}
-	m := doc.AutoAuth.Method
-	c.Auth = config.Auth{
-		Method: m.Type, Mount: cmp.Or(m.MountPath, "auth/"+m.Type), Namespace: m.Namespace, Role: m.Config["role"], Options: m.Config,
-		MinBackoff: m.MinBackoff, MaxBackoff: m.MaxBackoff, ExitOnErr: m.ExitOnErr, WrapTTL: m.WrapTTL,
-		Reauth: doc.AutoAuth.ReauthOnNewCredentials,
-	}
+	c.Auth = authOf(doc.AutoAuth.Method, doc.AutoAuth.ReauthOnNewCredentials)
 }
 
-// named tells whether a list of subsystems has one whose connections are those
-// of the agent: logins and templates share them.
-func named(subsystems []string) bool {
-	return slices.Contains(subsystems, "auto-auth") || slices.Contains(subsystems, "templating")
+// authOf is the login that a method block describes.
+func authOf(m agentfile.Method, reauth bool) config.Auth {
+	return config.Auth{
+		Method: m.Type, Mount: cmp.Or(m.MountPath, "auth/"+m.Type), Namespace: m.Namespace, Role: m.Config["role"], Options: m.Config,
+		MinBackoff: m.MinBackoff, MaxBackoff: m.MaxBackoff, ExitOnErr: m.ExitOnErr, WrapTTL: m.WrapTTL, Reauth: reauth,
+	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/sink/process"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry/trace"
 )
 
 // initAttempts is how often a command is tried by an agent that ends after the
@@ -110,7 +111,9 @@ func (c *commandQueue) first(now time.Time) (*queued, time.Time) {
 
 func (c *commandQueue) runOne(ctx context.Context, q queued) error {
 	start := time.Now()
+	ctx, end := c.agent.o.Tracer.Span(ctx, "command", trace.String("command", q.run.Argv[0]))
 	err := q.run.Run(ctx)
+	end(err)
 	c.agent.o.Metrics.Commands.WithLabelValues(telemetry.Outcome(err)).Inc()
 	took := slog.Duration(telemetry.FieldDuration, time.Since(start).Round(time.Millisecond))
 	if err == nil {
@@ -140,7 +143,7 @@ func (c *commandQueue) done(q queued, err error) {
 		c.queue[i].failures++
 	}
 	c.mu.Unlock()
-	if final && c.agent.o.Document.TemplateConfig.ExitOnRetryFailure {
+	if final && c.agent.now().document.TemplateConfig.ExitOnRetryFailure {
 		c.agent.stop(fmt.Errorf("after %d attempts: %w", initAttempts, err))
 	}
 }

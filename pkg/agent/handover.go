@@ -47,12 +47,24 @@ type handover struct {
 	mu    sync.Mutex // one write at a time
 }
 
-// handoverJSON is the file's content before encryption.
+// handoverJSON is the file's content before encryption: each identity with what
+// it holds.
 type handoverJSON struct {
-	Token   auth.Token      `json:"token"`
-	Value   string          `json:"value"`
-	Expires time.Time       `json:"expires"`
-	Secrets json.RawMessage `json:"secrets"`
+	Logins []handoverLogin `json:"logins"`
+}
+
+type handoverLogin struct {
+	Identity secret.Identity `json:"identity"`
+	Token    auth.Token      `json:"token"`
+	Value    string          `json:"value"`
+	Expires  time.Time       `json:"expires"`
+	Secrets  json.RawMessage `json:"secrets"`
+}
+
+// inheritance is what an agent before left to an identity.
+type inheritance struct {
+	token   *auth.Token
+	secrets []secret.Held
 }
 
 func newHandover(a *Agent) *handover {
@@ -69,34 +81,50 @@ func newHandover(a *Agent) *handover {
 	return h
 }
 
-// load reads what the agent before left; nothing is not an error. What cannot
-// be used is an error only where the document says exit_on_err.
-func (h *handover) load() (*auth.Token, []secret.Held, error) {
+// load reads what the agent before left to each identity; nothing is not an
+// error. What cannot be used is an error only where the document says exit_on_err.
+func (h *handover) load() (map[secret.Identity]inheritance, error) {
 	if err := h.usable(); err != nil {
 		h.dir = ""
-		return nil, nil, h.tolerate(err)
+		return nil, h.tolerate(err)
 	}
 	if h.dir == "" {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if _, err := os.Stat(h.path()); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, nil
 	}
+	left, err := h.inherit()
+	if err != nil {
+		return nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
+	}
+	for id, i := range left {
+		h.agent.log.Info("took over token and secrets", slog.String(telemetry.FieldFile, h.path()),
+			slog.String(telemetry.FieldRole, id.Role), slog.Int(telemetry.FieldSecrets, len(i.secrets)))
+	}
+	return left, nil
+}
+
+// inherit reads the file and leaves out what has ended meanwhile.
+func (h *handover) inherit() (map[secret.Identity]inheritance, error) {
 	content, err := h.read()
 	if err != nil {
-		return nil, nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
+		return nil, err
 	}
-	if !content.Expires.IsZero() && !content.Expires.After(time.Now()) {
-		return nil, nil, nil
+	left := map[secret.Identity]inheritance{}
+	for _, l := range content.Logins {
+		if !l.Expires.IsZero() && !l.Expires.After(time.Now()) {
+			continue
+		}
+		held, err := secret.DecodeHeld(l.Secrets)
+		if err != nil {
+			return nil, err
+		}
+		token := l.Token
+		token.Value = sensitive.New(l.Value)
+		left[l.Identity] = inheritance{token: &token, secrets: held}
 	}
-	held, err := secret.DecodeHeld(content.Secrets)
-	if err != nil {
-		return nil, nil, h.tolerate(fmt.Errorf("read hand-over in %q: %w", h.dir, err))
-	}
-	token := content.Token
-	token.Value = sensitive.New(content.Value)
-	h.agent.log.Info("took over token and secrets", slog.String(telemetry.FieldFile, h.path()), slog.Int(telemetry.FieldSecrets, len(held)))
-	return &token, held, nil
+	return left, nil
 }
 
 // usable decides whether there is a hand-over at all. The default directory may
@@ -134,17 +162,16 @@ func (h *handover) changed() {
 // save writes the file as things are now, even when ctx has ended: what is
 // held at the end is what the next agent takes over.
 func (h *handover) save(ctx context.Context) error {
-	state := h.agent.session.State()
-	if h.dir == "" || state.Token == nil {
+	if h.dir == "" {
 		return nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	secrets, err := secret.EncodeHeld(h.agent.store.Held(h.agent.identity))
-	if err != nil {
-		return fmt.Errorf("encode hand-over: %w", err)
+	content, err := h.content()
+	if err != nil || len(content.Logins) == 0 {
+		return err
 	}
-	plain, err := json.Marshal(handoverJSON{Token: *state.Token, Value: state.Token.Value.Reveal(), Expires: state.Expires, Secrets: secrets})
+	plain, err := json.Marshal(content)
 	if err != nil {
 		return fmt.Errorf("encode hand-over: %w", err)
 	}
@@ -155,6 +182,25 @@ func (h *handover) save(ctx context.Context) error {
 	sealed := box.Seal(nil, nil, plain, h.binding()) //nolint:gosec // G407: this cipher makes its nonces itself, at random
 	clear(plain)
 	return h.write(ctx, h.path(), sealed)
+}
+
+// content gathers what every identity holds.
+func (h *handover) content() (handoverJSON, error) {
+	var all handoverJSON
+	for _, l := range h.agent.now().logins {
+		state := l.session.State()
+		if state.Token == nil {
+			continue
+		}
+		secrets, err := secret.EncodeHeld(h.agent.store.Held(l.identity))
+		if err != nil {
+			return all, fmt.Errorf("encode hand-over: %w", err)
+		}
+		all.Logins = append(all.Logins, handoverLogin{
+			Identity: l.identity, Token: *state.Token, Value: state.Token.Value.Reveal(), Expires: state.Expires, Secrets: secrets,
+		})
+	}
+	return all, nil
 }
 
 // remove takes the file away, because the token in it is about to be revoked.
@@ -213,9 +259,13 @@ func newBox(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// binding ties the file to the identity that it was written for.
+// binding ties the file to the identity that it was written for, that of auto_auth.
 func (h *handover) binding() []byte {
-	text, _ := json.Marshal(h.agent.identity) // a struct of strings always encodes
+	var id secret.Identity
+	if l := h.agent.now().main(); l != nil {
+		id = l.identity
+	}
+	text, _ := json.Marshal(id) // a struct of strings always encodes
 	return text
 }
 
@@ -231,7 +281,7 @@ func (h *handover) keyPath() string { return filepath.Join(h.dir, handoverKeyFil
 
 // persist is the document's block about the hand-over, nil where it has none.
 func (h *handover) persist() *agentfile.Persist {
-	if cache := h.agent.o.Document.Cache; cache != nil {
+	if cache := h.agent.now().document.Cache; cache != nil {
 		return cache.Persist
 	}
 	return nil

@@ -20,11 +20,14 @@ func (a *Agent) observe(e secret.Event) {
 		a.o.Metrics.Reads.WithLabelValues(string(e.Reason), outcome).Inc()
 	}
 	a.logEvent(e)
+	if e.State.Err != nil {
+		a.o.Metrics.SecretFailed(e.State.Query.String(), a.now().nameOf(e.Identity))
+	}
 	if e.State.Err == nil {
 		a.handover.changed()
 		return
 	}
-	a.giveUp(e.State)
+	a.giveUp(e)
 }
 
 func (a *Agent) logEvent(e secret.Event) {
@@ -51,11 +54,12 @@ func (a *Agent) logEvent(e secret.Event) {
 // giveUp ends an agent that was told to, when a secret that it has never had
 // failed too often. What is held once stays served: an outage of Vault later
 // must not take the agent down with it.
-func (a *Agent) giveUp(state secret.State) {
-	if state.Response != nil || !a.o.Document.TemplateConfig.ExitOnRetryFailure {
+func (a *Agent) giveUp(e secret.Event) {
+	state := e.State
+	if state.Response != nil || !a.now().document.TemplateConfig.ExitOnRetryFailure {
 		return
 	}
-	if retries := a.o.Config.Vault.Retries(); state.Failures > retries {
+	if retries := a.now().retries(e.Identity); state.Failures > retries {
 		a.stop(fmt.Errorf("%s: gave up at attempt %d: %w", state.Query, state.Failures, state.Err))
 	}
 }

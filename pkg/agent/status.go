@@ -86,18 +86,44 @@ func CheckReady(ctx context.Context, socket string) error {
 	return err
 }
 
-// addGauges adds the numbers that are asked for when they are read.
-func (a *Agent) addGauges() {
-	a.o.Metrics.AddGauge("vaultk8s_templates", "Templates of this agent.", func() float64 { return float64(len(a.units)) })
-	a.o.Metrics.AddGauge("vaultk8s_templates_rendered", "Templates that were rendered at least once.", func() float64 {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		return float64(a.rendered)
+// addNumbers names what is asked for when the metrics are read.
+func (a *Agent) addNumbers() {
+	m := a.o.Metrics
+	m.AddBuildInfo(a.o.Version)
+	m.AddNumber("vaultk8s_templates", func() float64 { return float64(len(a.now().units)) })
+	m.AddNumber("vaultk8s_templates_rendered", func() float64 { return float64(a.now().rendered()) })
+	m.AddNumber("vaultk8s_scheduled", func() float64 { return float64(a.schedule.Len()) })
+	m.AddNumber("vaultk8s_token_expiry_timestamp_seconds", func() float64 {
+		if l := a.now().main(); l != nil {
+			return unixSeconds(l.session.State().Expires)
+		}
+		return 0
 	})
-	a.o.Metrics.AddGauge("vaultk8s_scheduled", "Entries of the schedule: secrets, tokens and retries.", func() float64 { return float64(a.schedule.Len()) })
-	a.o.Metrics.AddGauge("vaultk8s_token_expiry_timestamp_seconds", "When the token ends, in seconds since 1970; 0 for never.", func() float64 {
-		return unixSeconds(a.session.State().Expires)
-	})
+	m.AddTemplates(a.templateStats)
+	m.AddSecrets(a.secretStats)
+}
+
+func (a *Agent) templateStats() []telemetry.TemplateStat {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []telemetry.TemplateStat
+	for _, u := range a.now().units {
+		all = append(all, telemetry.TemplateStat{Destination: u.name(), Rendered: u.renderedAt, Delivered: u.deliveredAt})
+	}
+	return all
+}
+
+func (a *Agent) secretStats() []telemetry.SecretStat {
+	var all []telemetry.SecretStat
+	for name, l := range a.now().logins {
+		for _, state := range a.store.States(l.identity) {
+			version, _ := strconv.ParseInt(kvVersion(state), 10, 64) // 0 where there is none
+			all = append(all, telemetry.SecretStat{
+				Secret: state.Query.String(), Identity: name, Read: state.Read, Expires: state.Expires, Version: version, Changes: state.Version,
+			})
+		}
+	}
+	return all
 }
 
 func unixSeconds(t time.Time) float64 {

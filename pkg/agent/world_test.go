@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,36 +131,89 @@ template {
 }
 `
 
-// options decodes a document the way the command does.
+// options makes an agent of a document.
 func (w *world) options(document string) agent.Options {
 	w.t.Helper()
-	doc, _, err := agentfile.Decode("test.hcl", []byte(document))
+	c, doc, err := w.decode(document)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return agent.Options{Config: c, Document: doc, Log: log, Metrics: telemetry.NewMetrics(), Environ: os.Environ(), Transport: w.vault}
+}
+
+// decode reads a document the way the command does.
+func (w *world) decode(document string) (*config.Config, *agentfile.Document, error) {
+	doc, _, err := agentfile.Decode("test.hcl", []byte(document))
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := doc.Validate(); err != nil {
-		w.t.Fatal(err)
+		return nil, nil, err
 	}
 	settings := doc.Settings()
 	settings["vault.address"] = "http://vault.test:8200"
 	c, err := config.Load(config.LoadOptions{Document: settings, LookupEnv: func(string) (string, bool) { return "", false }})
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, nil, err
 	}
 	agent.Apply(c, doc)
-	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return agent.Options{Config: c, Document: doc, Log: log, Metrics: telemetry.NewMetrics(), Environ: os.Environ(), Transport: w.vault}
+	return c, doc, nil
+}
+
+// reloading runs a sidecar in a bubble whose document changes. Each call of
+// change puts another in place and sends a hangup.
+func (w *world) reloading(document string) (change func(document string)) {
+	w.t.Helper()
+	exchange := w.reloads(w.t, document, make(chan os.Signal, 1))
+	synctest.Wait()
+	return func(document string) {
+		exchange(document)
+		synctest.Wait()
+	}
+}
+
+// reloads is reloading without a bubble.
+func (w *world) reloads(t *testing.T, document string, hangup chan os.Signal) (change func(document string)) {
+	t.Helper()
+	var mu sync.Mutex
+	current := document
+	o := w.options(current)
+	o.Signals = hangup
+	o.Reload = func() (*config.Config, *agentfile.Document, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return w.decode(current)
+	}
+	w.beside(o)
+	return func(document string) {
+		mu.Lock()
+		current = document
+		mu.Unlock()
+		hangup <- syscall.SIGHUP
+	}
 }
 
 // sidecar runs an agent until the returned function is called, which returns
 // what Run returned.
 func (w *world) sidecar(body string) (stop func() error) {
 	w.t.Helper()
+	return w.start(w.options(w.document(body)))
+}
+
+// start runs an agent beside the test.
+func (w *world) start(o agent.Options) (stop func() error) {
+	w.t.Helper()
+	stop = w.beside(o)
+	synctest.Wait()
+	return stop
+}
+
+// beside runs an agent beside the test, on whatever time there is.
+func (w *world) beside(o agent.Options) (stop func() error) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
-	o := w.options(w.document(body))
 	go func() { done <- agent.Run(ctx, o) }()
-	synctest.Wait()
 	var once sync.Once
 	var err error
 	stop = func() error {

@@ -32,10 +32,22 @@ type Exchanger interface {
 
 // Request is one request of a login.
 type Request struct {
-	Method string           // HTTP method
-	Path   string           // below /v1/, without a leading slash
-	Token  sensitive.String // empty for a login proper
-	Body   map[string]any   // nil for none; it holds credentials
+	Method  string           // HTTP method
+	Path    string           // below /v1/, without a leading slash; the exchanger escapes it
+	Token   sensitive.String // empty for a login proper
+	Body    map[string]any   // nil for none; it holds credentials
+	WrapTTL time.Duration    // the answer comes wrapped and its wrapping token lives so long; 0: not wrapped
+	TLS     *ClientTLS       // nil: over the connection that all requests share
+}
+
+// ClientTLS asks for a request over a connection of its own, whose handshake
+// shows a client certificate. The files are read for that request. An empty name
+// stands for what the shared connection is configured with, as do the server's
+// name and whether its certificate is verified.
+type ClientTLS struct {
+	CACert string // file of PEM certificates
+	Cert   string // file in PEM
+	Key    string // file in PEM
 }
 
 // Token is what a login yields.

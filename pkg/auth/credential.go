@@ -20,13 +20,14 @@ type credential struct {
 	keep    bool // remember the value: the file may be gone at the next use
 	remove  bool // take the file away after reading; implies keep
 	follow  bool // remove what a symbolic link points to, not the link
+	exact   bool // blanks belong to the value, only the end of its line does not
 	mu      sync.Mutex
 	memory  sensitive.String
 	present bool // there is something in memory
 }
 
-// read returns what the file holds, without blanks around it, and where the
-// file is gone or empty what it held before.
+// read returns what the file holds, without blanks around it unless they belong
+// to it, and where the file is gone or empty what it held before.
 func (c *credential) read() (sensitive.String, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +43,7 @@ func (c *credential) read() (sensitive.String, error) {
 
 func (c *credential) readFile() (sensitive.String, error) {
 	content, err := os.ReadFile(c.path)
-	text := strings.TrimSpace(string(content))
+	text := c.trim(string(content))
 	gone := errors.Is(err, fs.ErrNotExist) || err == nil && text == ""
 	switch {
 	case gone && c.present:
@@ -56,6 +57,13 @@ func (c *credential) readFile() (sensitive.String, error) {
 		c.removeFile()
 	}
 	return sensitive.New(text), nil
+}
+
+func (c *credential) trim(text string) string {
+	if c.exact {
+		return strings.TrimRight(text, "\r\n")
+	}
+	return strings.TrimSpace(text)
 }
 
 // removeFile does not report a failure: the default is to remove, files of

@@ -11,6 +11,7 @@ type jwt struct {
 }
 
 func newJWT(o *options) Method {
+	o.period("jwt_read_period")
 	return &jwt{
 		login: o.loginPath(),
 		role:  o.required("role"),

@@ -46,13 +46,18 @@ func loginJWT(ctx context.Context, vault Exchanger, path, role string, source *c
 
 // login sends credentials and returns the token of the answer.
 func login(ctx context.Context, vault Exchanger, path string, body map[string]any) (*Token, error) {
-	answer, err := vault.Exchange(ctx, Request{Method: http.MethodPut, Path: path, Body: body})
+	return loginBy(ctx, vault, Request{Method: http.MethodPut, Path: path, Body: body})
+}
+
+// loginBy sends a login and returns the token of the answer.
+func loginBy(ctx context.Context, vault Exchanger, r Request) (*Token, error) {
+	answer, err := vault.Exchange(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("log in at %q: %w", path, err)
+		return nil, fmt.Errorf("log in at %q: %w", r.Path, err)
 	}
 	token, err := FromLogin(answer)
 	if err != nil {
-		return nil, fmt.Errorf("log in at %q: %w", path, err)
+		return nil, fmt.Errorf("log in at %q: %w", r.Path, err)
 	}
 	return token, nil
 }

@@ -18,14 +18,24 @@ func New(c config.Auth) (Method, error) {
 	switch c.Method {
 	case "approle":
 		method = newAppRole(o)
+	case "aws":
+		method = newAWS(o)
+	case "azure":
+		method = newAzure(o)
+	case "cert":
+		method = newCert(o)
+	case "gcp":
+		method = newGCP(o)
 	case "jwt":
 		method = newJWT(o)
 	case "kubernetes":
 		method = newKubernetes(o)
+	case "ldap", "userpass":
+		method = newPassword(o)
 	case "token_file":
 		method = newTokenFile(o)
 	default:
-		return nil, fmt.Errorf("auth method %q is not supported; supported are approle, jwt, kubernetes, token_file", c.Method)
+		return nil, refuse(c.Method)
 	}
 	if err := errors.Join(o.problems...); err != nil {
 		return nil, err

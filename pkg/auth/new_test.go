@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,10 +17,22 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		"unknown": {
 			config: config.Auth{Method: "x"},
-			want:   `auth method "x" is not supported; supported are approle, jwt, kubernetes, token_file`,
+			want:   `auth method "x" is not known; supported are ` + supported(),
 		},
 		"none": {
-			want: `auth method "" is not supported; supported are approle, jwt, kubernetes, token_file`,
+			want: `auth method "" is not known; supported are ` + supported(),
+		},
+		"mistyped": {
+			config: config.Auth{Method: "kubernetse"},
+			want:   `auth method "kubernetse" is not known; did you mean "kubernetes"? supported are ` + supported(),
+		},
+		"mistyped, capital": {
+			config: config.Auth{Method: "Token-File"},
+			want:   `auth method "Token-File" is not known; did you mean "token_file"? supported are ` + supported(),
+		},
+		"of the old agent": {
+			config: config.Auth{Method: "kerberos"},
+			want:   `auth method "kerberos" is one of the Vault Agent that is not supported here; supported are ` + supported(),
 		},
 		"kubernetes": {
 			config: config.Auth{Method: "kubernetes", Options: map[string]string{"role": "  "}},
@@ -29,6 +43,35 @@ func TestNewRefuses(t *testing.T) {
 			want: `auth method "jwt": option "role" is required` + "\n" +
 				`auth method "jwt": option "path" is required` + "\n" +
 				`auth method "jwt": option "remove_jwt_after_reading" must be true or false, not "maybe"`,
+		},
+		"jwt, odd period": {
+			config: config.Auth{Method: "jwt", Options: map[string]string{"role": "web", "path": "/t", "jwt_read_period": "-1"}},
+			want:   `auth method "jwt": option "jwt_read_period" must be a duration such as 30s or 1m, not "-1"`,
+		},
+		"cert, all at once": {
+			config: config.Auth{Method: "cert", Options: map[string]string{"client_cert": "/c", "reload": "perhaps", "reload_period": "soon"}},
+			want: `auth method "cert": options "client_cert" and "client_key" go together` + "\n" +
+				`auth method "cert": option "reload" must be true or false, not "perhaps"` + "\n" +
+				`auth method "cert": option "reload_period" must be a duration such as 30s or 1m, not "soon"`,
+		},
+		"cert without the certificate": {
+			config: config.Auth{Method: "cert", Options: map[string]string{"client_key": "/k"}},
+			want:   `auth method "cert": options "client_cert" and "client_key" go together`,
+		},
+		"ldap, all at once": {
+			config: config.Auth{Method: "ldap", Options: map[string]string{
+				"remove_password_after_reading": "perhaps", "remove_password_follows_symlinks": "2", "password_read_period": "soon",
+			}},
+			want: `auth method "ldap": option "username" is required` + "\n" +
+				`auth method "ldap": option "password_read_period" must be a duration such as 30s or 1m, not "soon"` + "\n" +
+				`auth method "ldap": option "password_file_path" is required` + "\n" +
+				`auth method "ldap": option "remove_password_after_reading" must be true or false, not "perhaps"` + "\n" +
+				`auth method "ldap": option "remove_password_follows_symlinks" must be true or false, not "2"`,
+		},
+		"userpass": {
+			config: config.Auth{Method: "userpass", Options: map[string]string{"username": "../root"}},
+			want: `auth method "userpass": option "username" cannot be part of a path: "../root"` + "\n" +
+				`auth method "userpass": option "password_file_path" is required`,
 		},
 		"approle": {
 			config: config.Auth{Method: "approle", Role: "web"},
@@ -50,12 +93,40 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// supported is the list that errors show.
+func supported() string { return strings.Join(served(), ", ") }
+
+// TestServedAndUnserved asks New for each method of both lists.
+func TestServedAndUnserved(t *testing.T) {
+	for _, name := range served() {
+		if _, err := New(config.Auth{Method: name}); err != nil && strings.Contains(err.Error(), "supported") {
+			t.Errorf("the list has %q, and New says %v", name, err)
+		}
+		if got := nearest(name + "x"); got != name {
+			t.Errorf("nearest(%q) = %q, want %q", name+"x", got, name)
+		}
+	}
+	if !slices.IsSorted(served()) || !slices.IsSorted(unserved()) {
+		t.Error("the lists are not in the order of the alphabet")
+	}
+	for _, name := range unserved() {
+		if _, err := New(config.Auth{Method: name}); err == nil || slices.Contains(served(), name) {
+			t.Errorf("New(%q) = %v; served as well: %v", name, err, slices.Contains(served(), name))
+		}
+	}
+}
+
 func TestNewAccepts(t *testing.T) {
 	cases := map[string]struct {
 		config config.Auth
 		reason string
 	}{
-		"role by shorthand": {config: config.Auth{Method: "kubernetes", Role: "web"}},
+		"role by shorthand":      {config: config.Auth{Method: "kubernetes", Role: "web"}},
+		"cert of the connection": {config: config.Auth{Method: "cert"}, reason: "the connection may have a certificate"},
+		"texts for everything": {
+			config: config.Auth{Method: "cert", Options: map[string]string{"name": "web", "client_cert": "/c", "client_key": "/k", "reload": "true", "reload_period": "60"}},
+			reason: "annotations have nothing but texts",
+		},
 		"unknown options": {
 			config: config.Auth{Method: "approle", Options: map[string]string{"role_id_file_path": "/r", "role": "web", "token_path": "/t", "type": "iam"}},
 			reason: "annotations set token_path and role for every method",

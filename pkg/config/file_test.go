@@ -25,10 +25,10 @@ func TestBadFiles(t *testing.T) {
 			want: []string{`FILE:2: key "valt" is unknown; did you mean "vault"?`, `FILE:4: key "color" is unknown`},
 		},
 		"section without keys": {
-			yaml: "injector:\n  port: 8080\ncsi: {a: 1}\noperator: {}\n",
+			yaml: "injector:\n  port: 8080\ncsi: {}\noperator: {a: 1}\n",
 			want: []string{
 				`FILE:2: key "injector.port" is unknown; section "injector" has no keys in this version`,
-				`FILE:3: key "csi.a" is unknown; section "csi" has no keys in this version`,
+				`FILE:4: key "operator.a" is unknown; section "operator" has no keys in this version`,
 			},
 		},
 		"all at once, by line": {

@@ -36,6 +36,11 @@ func defaults() *Config {
 		Vault: Vault{Address: "https://127.0.0.1:8200", Timeout: time.Minute},
 		Auth:  Auth{Method: "kubernetes", MinBackoff: time.Second, MaxBackoff: 5 * time.Minute},
 		Log:   Log{Level: "info", Format: "text", RotateDuration: 24 * time.Hour},
+		CSI: CSI{
+			Endpoints: []string{"/tmp/vault.sock"}, HealthAddress: ":8080", HMACSecret: "vault-csi-provider-hmac-key", CacheSize: 1000,
+			AuthMount: "kubernetes", RefreshInterval: time.Minute, MountTimeout: time.Minute, OrphanAfter: 2 * time.Hour,
+			Share: "service-account", ServeStale: "running", Events: true, Templates: true, AllowSkipVerify: true,
+		},
 	}
 }
 
@@ -89,6 +94,12 @@ func TestLoadEveryKey(t *testing.T) {
 			ExitAfterAuth: true, PIDFile: "/run/agent.pid", RevokeOnShutdown: true,
 			DisableIdleConnections: []string{"auto-auth", "templating"},
 			DisableKeepAlives:      []string{"caching", "proxying"},
+		},
+		CSI: CSI{
+			Endpoints: []string{"/provider/vault.sock", "/provider/openbao.sock"}, HealthAddress: ":8081", HMACSecret: "key", CacheSize: -1,
+			AuthMount: "k8s/prod", RefreshInterval: 2 * time.Minute, MountTimeout: 45 * time.Second, OrphanAfter: 3 * time.Hour,
+			Share: "pod", ServeStale: "restarting", NodeName: "node-1",
+			AllowedAddresses: []string{"https://*.example.com:8200"}, AllowedMounts: []string{"k8s/*"}, AllowNodeIdentity: true,
 		},
 	}, got)
 }

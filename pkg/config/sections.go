@@ -6,8 +6,8 @@ import "time"
 type Vault struct {
 	Address       string // URL; "unix:///path" for a socket
 	Namespace     string // Vault namespace, "" for none
-	CACert        string // file of PEM certificates
-	CAPath        string // directory of PEM files
+	CACert        string // file of PEM certificates; read again when it changes
+	CAPath        string // directory of PEM files; read again when one changes
 	CACertBytes   string // PEM certificates themselves
 	ClientCert    string // file; read again when it changes
 	ClientKey     string // file; read again when it changes
@@ -46,7 +46,7 @@ type Header struct {
 
 // Auth says how to log in.
 type Auth struct {
-	Method     string            // "kubernetes", "jwt", "approle", "token_file"
+	Method     string            // a name that package auth knows: "kubernetes", "jwt", ...
 	Mount      string            // "auth/kubernetes"; "" takes auth/METHOD
 	Namespace  string            // of the auth mount; "" takes the connection's
 	Role       string            // shorthand of Options["role"]

@@ -53,7 +53,8 @@ func (f SourceFunc) Secret(q secret.Query) *secret.State { return f(q) }
 
 // Result is what one execution made and asked for.
 type Result struct {
-	Output  []byte         // nil while anything is missing
+	Output  []byte         // nil while anything is missing, and where there is a Set
+	Set     []File         // of a format that makes a directory; nil for any other, and while anything is missing
 	Used    []secret.Query // every query asked, in order, without duplicates
 	Missing []secret.Query // those of Used that are not held yet
 	Files   []string       // local files that were read, in order, without duplicates; to be watched

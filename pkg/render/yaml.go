@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -110,33 +112,38 @@ func oldTruth(s string) (truth, ok bool) {
 	return false, false
 }
 
-// toYAML writes with two blanks a level and without more for lists.
+// toYAML leaves out the line break at the end, and all others that stand there:
+// so does the function of the old agent, with lines that belong to a text, too.
 func toYAML(v any) (string, error) {
+	out, err := encodeYAML(v)
+	return strings.TrimSpace(string(out)), err
+}
+
+// encodeYAML writes with two blanks a level and without more for lists.
+func encodeYAML(v any) ([]byte, error) {
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
 	e.CompactSeqIndent()
 	if err := e.Encode(plainNumbers(v)); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := e.Close(); err != nil {
-		return "", err
+		return nil, err
 	}
-	return strings.TrimSpace(out.String()), nil
+	return out.Bytes(), nil
 }
 
-// plainNumbers replaces the numbers of a secret, which the encoder would quote
-// as texts.
+// plainNumbers replaces what the encoder writes wrong: the numbers of a secret,
+// which it would quote as texts, and texts that it cannot read back.
 func plainNumbers(v any) any {
 	switch v := v.(type) {
 	case json.Number:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
+	case string:
+		return plainText(v)
 	case map[string]any:
-		m := make(map[string]any, len(v))
-		for key, value := range v {
-			m[key] = plainNumbers(value)
-		}
-		return m
+		return plainMap(v)
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
@@ -145,9 +152,46 @@ func plainNumbers(v any) any {
 		return items
 	case *object:
 		o := *v
-		o.Data, _ = plainNumbers(v.Data).(map[string]any)
+		if data, ok := plainMap(v.Data).(map[string]any); ok {
+			o.Data = data
+		}
 		return &o
 	default:
 		return v
 	}
+}
+
+// plainText quotes texts of several lines that begin with a blank: the encoder
+// leaves out the number that tells how far their lines are indented.
+func plainText(text string) any {
+	if !strings.Contains(text, "\n") || strings.TrimLeft(text, " \t\n\r") == text {
+		return text
+	}
+	return quoted(text)
+}
+
+func quoted(text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}
+}
+
+// plainMap returns a map or, where a name has several lines, a node with it quoted.
+func plainMap(m map[string]any) any {
+	out := make(map[string]any, len(m))
+	several := false
+	for key, value := range m {
+		out[key] = plainNumbers(value)
+		several = several || strings.Contains(key, "\n")
+	}
+	if !several {
+		return out
+	}
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	for _, key := range slices.Sorted(maps.Keys(out)) {
+		value := &yaml.Node{}
+		if err := value.Encode(out[key]); err != nil {
+			return out
+		}
+		node.Content = append(node.Content, quoted(key), value)
+	}
+	return node
 }

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -25,7 +26,6 @@ type entry struct {
 	idle     time.Time // since when nobody watches; zero: somebody does
 	waiting  bool      // for a token
 	retryAt  time.Time // after a failed read; zero: the newest read succeeded
-	received time.Time // of the newest answer
 	terms    lease.Terms
 	initial  time.Duration // TTL of the lease when it was new: what renewals ask for
 	grace    time.Duration
@@ -60,9 +60,9 @@ func (e *entry) step(ctx context.Context) time.Time {
 // before it or by the quota of issues. The caller holds mu.
 func (e *entry) plan(now time.Time) decision {
 	d := decide(observed{
-		response: e.state.Response, received: e.received, terms: e.terms, initial: e.initial, grace: e.grace, renewAt: e.renewAt,
+		response: e.state.Response, received: e.state.Read, terms: e.terms, initial: e.initial, grace: e.grace, renewAt: e.renewAt,
 		refused: e.refused, lost: e.lost, notified: e.notified, orphaned: e.orphaned, fraction: e.fraction,
-		poll: pollInterval(e.state.Response, e.group.policy.Poll), rotation: e.rotation, now: now,
+		poll: pollInterval(e.state.Response, cmp.Or(e.state.Query.poll, e.group.policy.Poll)), rotation: e.rotation, now: now,
 	})
 	if d.renew {
 		return d
@@ -99,8 +99,8 @@ func (e *entry) sleep(d decision) time.Time {
 
 // act exchanges with Vault and keeps the outcome.
 func (e *entry) act(ctx context.Context, d decision) time.Time {
-	asked, ask := e.prepare(d)
-	response, err := e.group.vault.Do(ctx, ask)
+	asked, via, ask := e.prepare(d)
+	response, err := via.Do(ctx, ask)
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
@@ -118,17 +118,18 @@ func (e *entry) act(ctx context.Context, d decision) time.Time {
 	return due
 }
 
-// prepare returns the request of a decision, and the epoch of the token that it will be sent with.
-func (e *entry) prepare(d decision) (uint64, vault.Request) {
+// prepare returns the request of a decision, what sends it, and the epoch of the
+// token that it will be sent with.
+func (e *entry) prepare(d decision) (uint64, Vault, vault.Request) {
 	e.store.mu.Lock()
 	defer e.store.mu.Unlock()
 	if d.renew {
-		return e.group.token.Epoch, renewal(e.state.Response, e.initial)
+		return e.group.token.Epoch, e.group.vault, renewal(e.state.Response, e.initial)
 	}
 	if e.issues() {
 		e.quota.Spend(time.Now(), e.terms.TTL)
 	}
-	return e.group.token.Epoch, request(e.state.Query)
+	return e.group.token.Epoch, e.group.vault, request(e.state.Query)
 }
 
 // report tells the observer and the watchers.

@@ -35,7 +35,7 @@ func (s *Store) Held(id Identity) []Held {
 			continue
 		}
 		orphaned := leased(e.state.Response) && e.state.Response.Epoch != g.token.Epoch
-		all = append(all, Held{Query: q, Response: e.state.Response, Received: e.received, Terms: e.terms, Initial: e.initial, Orphaned: orphaned})
+		all = append(all, Held{Query: q, Response: e.state.Response, Received: e.state.Read, Terms: e.terms, Initial: e.initial, Orphaned: orphaned})
 	}
 	return all
 }
@@ -59,7 +59,7 @@ func (s *Store) Resume(id Identity, all []Held) {
 
 func (e *entry) resume(h Held, now time.Time) {
 	e.hold(h.Response)
-	e.received, e.terms, e.initial = h.Received, h.Terms, h.Initial
+	e.state.Read, e.terms, e.initial = h.Received, h.Terms, h.Initial
 	e.grace = lease.Grace(h.Initial, e.store.options.Rand)
 	e.renewAt = e.terms.RenewAt(now, e.grace)
 	if h.Orphaned {

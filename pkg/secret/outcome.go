@@ -3,9 +3,7 @@ package secret
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
@@ -37,9 +35,9 @@ func (e *entry) keep(d decision, asked uint64, response *Response, err error) bo
 func (e *entry) hold(response *Response) bool {
 	old := e.state.Response
 	e.succeeded()
-	e.received, e.terms = response.Received, termsOf(response)
+	e.state.Read, e.terms = response.Received, termsOf(response)
 	e.initial, e.grace = e.terms.TTL, lease.Grace(e.terms.TTL, e.store.options.Rand)
-	e.renewAt = e.terms.RenewAt(e.received, e.grace)
+	e.renewAt = e.terms.RenewAt(e.state.Read, e.grace)
 	e.fraction = e.spreadThreshold()
 	e.rotation = rotationPoint(e.state.Query.Op, response, e.fraction)
 	e.refused, e.lost, e.orphaned, e.notified = false, false, time.Time{}, time.Time{}
@@ -167,33 +165,20 @@ func (e *entry) forget(ctx context.Context) time.Time {
 	e.task.Stop()
 	delete(e.group.entries, e.state.Query)
 	event := Event{Identity: e.group.identity, Reason: Unwatched, State: e.state}
+	via := e.group.vault
 	e.store.mu.Unlock()
-	event.State.Err = e.revoke(ctx, event.State.Response)
+	event.State.Err = revoke(ctx, via, event.State.Response)
 	e.report(event, nil)
 	return time.Time{}
 }
 
 // revoke ends a lease that nobody uses any more.
-func (e *entry) revoke(ctx context.Context, r *Response) error {
+func revoke(ctx context.Context, via Vault, r *Response) error {
 	if r == nil || r.LeaseID == "" {
 		return nil
 	}
-	_, err := e.group.vault.Do(ctx, vault.Request{Method: http.MethodPut, Path: "sys/leases/revoke", Body: map[string]any{"lease_id": r.LeaseID}})
+	_, err := via.Do(ctx, vault.Request{Method: http.MethodPut, Path: "sys/leases/revoke", Body: map[string]any{"lease_id": r.LeaseID}})
 	return err
-}
-
-// request returns what to send for a query.
-func request(q Query) vault.Request {
-	path, rawQuery, _ := strings.Cut(q.Path, "?")
-	values, _ := url.ParseQuery(rawQuery)
-	r := vault.Request{Method: http.MethodGet, Path: path, Query: values, Body: q.Params(), WrapTTL: q.wrap, KV: q.Op != PKI}
-	switch q.Op {
-	case Write, PKI:
-		r.Method = http.MethodPut
-	case List:
-		r.Method = "LIST"
-	}
-	return r
 }
 
 // renewal returns what to send to renew the lease of an answer by its first TTL.

@@ -41,6 +41,7 @@ type Query struct {
 	Path   string // trimmed of blanks and slashes; it may carry a query string: "secret/app?version=3"
 	params string // canonical JSON of the parameters; "" for none
 	wrap   time.Duration
+	special
 }
 
 // Wrapped returns the query with its answer wrapped: what is held is a token,

@@ -17,6 +17,7 @@ type State struct {
 	Version  uint64    // counts changes of the data; 0: not held yet
 	Err      error     // of the newest attempt, nil when that succeeded
 	Failures int       // attempts that failed since the newest success
+	Read     time.Time // when Vault answered last, if only to find it unchanged; zero: not yet
 	Expires  time.Time // when Vault ends it (lease, certificate or the token it hangs on); zero: never
 	Due      time.Time // when it is looked at next
 	Reason   Reason    // why it is looked at next

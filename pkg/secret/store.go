@@ -65,10 +65,18 @@ func NewStore(schedule *lease.Schedule, o Options) *Store {
 }
 
 // Attach tells the store how to reach Vault for an identity, and how to keep
-// its secrets. It comes before the first Watch of that identity.
+// its secrets. It comes before the first Watch of that identity. An identity that
+// is attached already keeps what it holds, and is served the new way from now on.
 func (s *Store) Attach(id Identity, v Vault, p Policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if g := s.groups[id]; g != nil {
+		g.vault, g.policy = v, p.withDefaults()
+		for _, e := range g.entries {
+			e.task.Wake(time.Now()) // the policy may want it looked at earlier than before
+		}
+		return
+	}
 	s.groups[id] = &group{identity: id, vault: v, policy: p.withDefaults(), entries: map[Query]*entry{}}
 }
 
@@ -137,6 +145,22 @@ func (s *Store) Notify(id Identity, q Query, spread time.Duration) {
 		e.notified = time.Now().Add(time.Duration(float64(spread) * s.options.Rand()))
 		e.task.Wake(e.notified)
 	}
+}
+
+// States returns the state of everything that an identity watches or still holds,
+// in no order.
+func (s *Store) States(id Identity) []State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[id]
+	if g == nil {
+		return nil
+	}
+	all := make([]State, 0, len(g.entries))
+	for _, e := range g.entries {
+		all = append(all, e.state)
+	}
+	return all
 }
 
 // find returns the entry of a query, nil where there is none. The caller holds mu.

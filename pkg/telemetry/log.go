@@ -12,6 +12,7 @@ import (
 const (
 	FieldAddress     = "address"
 	FieldAttempt     = "attempt"
+	FieldChanges     = "changes"
 	FieldCommand     = "command"
 	FieldDestination = "destination"
 	FieldDuration    = "duration"
@@ -19,10 +20,13 @@ const (
 	FieldExpires     = "expires"
 	FieldFile        = "file"
 	FieldIdentity    = "identity"
+	FieldKeys        = "keys"
 	FieldMethod      = "method"
 	FieldPath        = "path"
 	FieldReason      = "reason"
 	FieldRetryAt     = "retry_at"
+	FieldRole        = "role"
+	FieldSecret      = "secret"
 	FieldSecrets     = "secrets"
 	FieldTTL         = "ttl"
 	FieldVersion     = "version"
@@ -32,7 +36,8 @@ const (
 const LevelTrace = slog.LevelDebug - 4
 
 // NewLogger makes the program's logger, and returns what closes its file. The
-// level and format were checked with the configuration.
+// level and format were checked with the configuration; [SetLevel] changes the
+// level later.
 func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, error) {
 	out, closeLog := stderr, func() error { return nil }
 	if c.File != "" {
@@ -42,11 +47,13 @@ func NewLogger(c config.Log, stderr io.Writer) (*slog.Logger, func() error, erro
 		}
 		out, closeLog = f, f.Close
 	}
-	options := &slog.HandlerOptions{Level: level(c.Level), ReplaceAttr: readable}
+	least := new(slog.LevelVar)
+	least.Set(level(c.Level))
+	options := &slog.HandlerOptions{Level: least, ReplaceAttr: readable}
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(out, options)), closeLog, nil
+		return slog.New(leveled{slog.NewJSONHandler(out, options), least}), closeLog, nil
 	}
-	return slog.New(slog.NewTextHandler(out, options)), closeLog, nil
+	return slog.New(leveled{slog.NewTextHandler(out, options), least}), closeLog, nil
 }
 
 func level(name string) slog.Level {

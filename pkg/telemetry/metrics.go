@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"net/http"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,8 +17,9 @@ const (
 	OutcomeFailed = "failed"
 )
 
-// Metrics are the numbers of one process. The vault_agent_* names are those of
-// the Vault Agent, so that dashboards go on working.
+// Metrics are the numbers of one process; [Descriptions] says what each means.
+// The vault_* names are those of the Vault Agent, so that dashboards go on
+// working.
 type Metrics struct {
 	Registry      *prometheus.Registry
 	Authenticated prometheus.Gauge
@@ -28,42 +31,78 @@ type Metrics struct {
 	Commands      *prometheus.CounterVec // outcome
 	LastDelivery  prometheus.Gauge
 
+	ProxySuccess     prometheus.Counter // answered
+	ProxyClientError prometheus.Counter // Vault answered with an error
+	ProxyError       prometheus.Counter // no answer
+	CacheHit         prometheus.Counter
+	CacheMiss        prometheus.Counter
+
+	build       *prometheus.GaugeVec
+	series      *series
+	started     time.Time
 	processOnce sync.Once
 }
 
 // NewMetrics makes the metrics and registers them at a registry of their own.
 func NewMetrics() *Metrics {
-	m := &Metrics{
-		Registry:      prometheus.NewRegistry(),
-		Authenticated: gauge("vault_agent_authenticated", "1 while the agent has a valid token, else 0."),
-		AuthSuccess:   counter("vault_agent_auth_success", "Successful logins."),
-		AuthFailure:   counter("vault_agent_auth_failure", "Failed logins."),
-		Reads:         counters("vaultk8s_secret_reads_total", "Reads of secrets from Vault, by the reason that made them due.", "reason", "outcome"),
-		Renewals:      counters("vaultk8s_lease_renewals_total", "Renewals of leases.", "outcome"),
-		Deliveries:    counters("vaultk8s_deliveries_total", "Rendered files that were written because their content changed.", "outcome"),
-		Commands:      counters("vaultk8s_commands_total", "Runs of commands after a delivery.", "outcome"),
-		LastDelivery:  gauge("vaultk8s_last_delivery_timestamp_seconds", "When a rendered file was written last, in seconds since 1970."),
+	all := newDescribed()
+	registry := prometheus.NewRegistry()
+	gauge := func(name string) prometheus.Gauge {
+		return registered(registry, prometheus.NewGauge(all.of(name).gauge()))
 	}
-	m.Registry.MustRegister(m.Authenticated, m.AuthSuccess, m.AuthFailure, m.Reads, m.Renewals, m.Deliveries, m.Commands, m.LastDelivery)
-	return m
+	counter := func(name string) prometheus.Counter {
+		return registered(registry, prometheus.NewCounter(all.of(name).counter()))
+	}
+	counters := func(name string) *prometheus.CounterVec {
+		return registered(registry, prometheus.NewCounterVec(all.of(name).counter(), all.of(name).Labels))
+	}
+	return &Metrics{
+		Registry:         registry,
+		Authenticated:    gauge("vault_agent_authenticated"),
+		AuthSuccess:      counter("vault_agent_auth_success"),
+		AuthFailure:      counter("vault_agent_auth_failure"),
+		Reads:            counters("vaultk8s_secret_reads_total"),
+		Renewals:         counters("vaultk8s_lease_renewals_total"),
+		Deliveries:       counters("vaultk8s_deliveries_total"),
+		Commands:         counters("vaultk8s_commands_total"),
+		LastDelivery:     gauge("vaultk8s_last_delivery_timestamp_seconds"),
+		ProxySuccess:     counter("vault_agent_proxy_success"),
+		ProxyClientError: counter("vault_agent_proxy_client_error"),
+		ProxyError:       counter("vault_agent_proxy_error"),
+		CacheHit:         counter("vault_agent_cache_hit"),
+		CacheMiss:        counter("vault_agent_cache_miss"),
+		build:            registered(registry, prometheus.NewGaugeVec(all.of("vaultk8s_build_info").gauge(), all.of("vaultk8s_build_info").Labels)),
+		series:           newSeries(),
+		started:          time.Now(),
+	}
 }
 
-// handler serves the metrics. Those of the Go runtime and the process are
-// collected from the first request on: their start costs more than that of an
-// agent which nobody asks.
+func registered[C prometheus.Collector](r *prometheus.Registry, c C) C {
+	r.MustRegister(c)
+	return c
+}
+
+// handler serves the metrics for Prometheus.
 func (m *Metrics) handler() http.Handler {
 	serve := promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.processOnce.Do(func() {
-			m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-		})
+		m.addProcess()
 		serve.ServeHTTP(w, r)
 	})
 }
 
-// AddGauge adds a number that is asked for when the metrics are read.
-func (m *Metrics) AddGauge(name, help string, value func() float64) {
-	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+// addProcess adds the metrics of the Go runtime and the process, and those that
+// others are asked for, at the first request: their start costs more than that
+// of an agent which nobody asks.
+func (m *Metrics) addProcess() {
+	m.processOnce.Do(func() {
+		m.Registry.MustRegister(m.series.describe(), newRuntimeNumbers(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	})
+}
+
+// AddBuildInfo adds the metric that tells the version of the program.
+func (m *Metrics) AddBuildInfo(version string) {
+	m.build.WithLabelValues(version, runtime.Version()).Set(1)
 }
 
 // Outcome is the value of the label "outcome" for an error.
@@ -72,16 +111,4 @@ func Outcome(err error) string {
 		return OutcomeFailed
 	}
 	return OutcomeOK
-}
-
-func gauge(name, help string) prometheus.Gauge {
-	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-}
-
-func counter(name, help string) prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-}
-
-func counters(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }

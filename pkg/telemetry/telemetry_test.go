@@ -87,7 +87,7 @@ func TestHandler(t *testing.T) {
 	m := telemetry.NewMetrics()
 	m.Deliveries.WithLabelValues(telemetry.Outcome(nil)).Inc()
 	m.Deliveries.WithLabelValues(telemetry.Outcome(errors.New("x"))).Inc()
-	m.AddGauge("vaultk8s_test", "A test.", func() float64 { return 42 })
+	m.AddNumber("vaultk8s_scheduled", func() float64 { return 42 })
 	h := telemetry.Handler(m, func() error { return notReady })
 	cases := []struct {
 		method, path string
@@ -99,7 +99,7 @@ func TestHandler(t *testing.T) {
 		{http.MethodGet, "/readyz", nil, http.StatusOK, "ok\n"},
 		{http.MethodGet, "/readyz", errors.New("waits for a thing"), http.StatusServiceUnavailable, "waits for a thing\n"},
 		{http.MethodGet, "/metrics", nil, http.StatusOK, `vaultk8s_deliveries_total{outcome="failed"} 1`},
-		{http.MethodGet, "/metrics", nil, http.StatusOK, "vaultk8s_test 42"},
+		{http.MethodGet, "/metrics", nil, http.StatusOK, "vaultk8s_scheduled 42"},
 		{http.MethodPost, "/livez", nil, http.StatusMethodNotAllowed, ""},
 		{http.MethodGet, "/other", nil, http.StatusNotFound, ""},
 	}

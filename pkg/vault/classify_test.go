@@ -71,6 +71,22 @@ func TestRefusals(t *testing.T) {
 			path: "auth/approle/login", login: true, status: 400, body: `{"errors":["invalid role or secret ID"]}`, kind: Permanent,
 			want: " (HTTP 400): invalid role or secret ID; hint: the role id is unknown, or the secret id is expired, used up or bound elsewhere",
 		},
+		"user unknown": {
+			login: true, status: 400, body: `{"errors":["invalid username or password"]}`, kind: Permanent,
+			want: " (HTTP 400): invalid username or password; hint: the user name or the password is wrong; check them, and the path of the auth mount",
+		},
+		"directory away": {
+			login: true, status: 500, body: `{"errors":["ldap.(Client).connect: LDAP Result Code 200 \"Network Error\": no route"]}`, kind: Unavailable,
+			want: ` (HTTP 500): ldap.(Client).connect: LDAP Result Code 200 "Network Error": no route; hint: Vault does not reach the directory; check the url of the auth mount, and that the directory runs`,
+		},
+		"no client certificate": {
+			login: true, status: 400, body: `{"errors":["client certificate must be supplied"]}`, kind: Permanent,
+			want: " (HTTP 400): client certificate must be supplied; hint: name client_cert and client_key, in the method or in the vault block",
+		},
+		"another client certificate": {
+			login: true, status: 400, body: `{"errors":["invalid certificate or no client certificate supplied"]}`, kind: Permanent,
+			want: " (HTTP 400): invalid certificate or no client certificate supplied; hint: no role of the auth mount fits the client certificate; check its CA and its names, and the name of the role",
+		},
 		"wrapping token": {
 			path: "sys/wrapping/unwrap", status: 400, body: `{"errors":["wrapping token is not valid or does not exist"]}`, kind: Permanent,
 			want: " (HTTP 400): wrapping token is not valid or does not exist; hint: the wrapping token is expired or was unwrapped before, perhaps by someone else; issue a new one",

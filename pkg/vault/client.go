@@ -35,7 +35,9 @@ type Client struct {
 	namespace string
 	timeout   time.Duration
 	limit     *limit
+	passage   passage
 	closeIdle func()
+	made      origin
 }
 
 // Option changes how a Client is made.
@@ -45,6 +47,7 @@ type settings struct {
 	transport http.RoundTripper
 	limits    *Limits
 	version   string
+	middleware
 }
 
 // WithTransport sends requests through t, in place of the network that the
@@ -73,6 +76,7 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	if err := errors.Join(addressErr, headersErr, transportErr); err != nil {
 		return nil, err
 	}
+	round = s.around(round)
 	sender, err := newAPI(target.base, round, headers)
 	if err != nil {
 		return nil, err
@@ -81,7 +85,9 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	if client.timeout <= 0 {
 		client.timeout = defaultTimeout
 	}
+	client.made = origin{config: c, target: target, headers: headers, given: s.transport, middleware: s.middleware}
 	client.limit = s.limits.at(target.shown, c.RateLimit, c.RateBurst)
+	client.passage = newPassage(target.base, round, headers, c.Retries())
 	return client, nil
 }
 
@@ -143,7 +149,16 @@ type exchanger struct {
 
 // Exchange implements auth.Exchanger.
 func (e exchanger) Exchange(ctx context.Context, r auth.Request) (*api.Secret, error) {
-	got, err := e.client.exchange(ctx, r.Token, e.namespace, Request{Method: r.Method, Path: r.Path, Body: r.Body})
+	client := e.client
+	if r.TLS != nil {
+		apart, err := client.over(*r.TLS)
+		if err != nil {
+			return nil, err
+		}
+		defer apart.Close()
+		client = apart
+	}
+	got, err := client.exchange(ctx, r.Token, e.namespace, Request{Method: r.Method, Path: r.Path, Body: r.Body, WrapTTL: r.WrapTTL})
 	if err != nil {
 		return nil, err
 	}

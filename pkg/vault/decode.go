@@ -93,8 +93,9 @@ func (w *wire) response(received time.Time) *Response {
 		Renewable:     w.Renewable,
 		Data:          sensitive.NewData(w.Data),
 		Warnings:      w.Warnings,
+		MountType:     w.MountType,
 		Auth:          w.token(),
-		WrapInfo:      w.wrapInfo(),
+		WrapInfo:      auth.FromWrapping(w.WrapInfo),
 		Received:      received,
 	}
 }
@@ -111,19 +112,4 @@ func (w *wire) token() *auth.Token {
 	}
 	token.Batch = token.Batch || w.Auth.TokenType == "batch"
 	return token
-}
-
-func (w *wire) wrapInfo() *WrapInfo {
-	info := w.Secret.WrapInfo
-	if info == nil {
-		return nil
-	}
-	return &WrapInfo{
-		Token:           sensitive.New(info.Token),
-		Accessor:        info.Accessor,
-		TTL:             time.Duration(info.TTL) * time.Second,
-		CreationTime:    info.CreationTime,
-		CreationPath:    info.CreationPath,
-		WrappedAccessor: info.WrappedAccessor,
-	}
 }

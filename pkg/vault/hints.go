@@ -39,6 +39,10 @@ func refusalHint(e *Error, login bool, text string) string {
 // sayings lists what Vault and servers before it are known to say, the more
 // special first.
 func sayings() []saying {
+	const (
+		noUser = "the user name or the password is wrong; check them, and the path of the auth mount"
+		noFit  = "no role of the auth mount fits the client certificate; check its CA and its names, and the name of the role"
+	)
 	const noRole = "the auth mount has no role of this name; check the role and the path of the auth mount"
 	return []saying{
 		{"http request to an https server", "the server speaks TLS; the address must start with https://"},
@@ -52,6 +56,13 @@ func sayings() []saying {
 		{"invalid role or secret id", "the role id is unknown, or the secret id is expired, used up or bound elsewhere"},
 		{"invalid secret id", "the secret id is expired, used up or of another role; issue a new one"},
 		{"role could not be found", noRole},
+		{"invalid username or password", noUser},
+		{"invalid credentials", noUser},
+		{"ldap result code 200", "Vault does not reach the directory; check the url of the auth mount, and that the directory runs"},
+		{"client certificate must be supplied", "name client_cert and client_key, in the method or in the vault block"},
+		{"tls connection required", "the method cert needs TLS up to Vault itself: an address with https://, and no proxy between that ends TLS"},
+		{"failed to match all constraints for this login certificate", noFit},
+		{"invalid certificate or no client certificate supplied", noFit},
 		{"audience", "the token is not made for the audience that the role expects; request it with the role's audience"},
 		{"wrapping token", "the wrapping token is expired or was unwrapped before, perhaps by someone else; issue a new one"},
 		{"no handler for route", "nothing is mounted there; check the mount's path and the Vault namespace"},

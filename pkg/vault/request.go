@@ -27,6 +27,7 @@ type Response struct {
 	Renewable     bool
 	Data          sensitive.Data
 	Warnings      []string
+	MountType     string // of the engine that answered; "" where Vault does not tell
 	Auth          *auth.Token
 	WrapInfo      *WrapInfo
 	Received      time.Time // when the answer came, on our clock
@@ -39,11 +40,4 @@ func (r *Response) Empty() bool {
 }
 
 // WrapInfo describes a wrapped response.
-type WrapInfo struct {
-	Token           sensitive.String
-	Accessor        string
-	TTL             time.Duration
-	CreationTime    time.Time
-	CreationPath    string
-	WrappedAccessor string
-}
+type WrapInfo = auth.WrapInfo

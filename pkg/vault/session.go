@@ -77,6 +77,24 @@ func (s *Session) Start(resume *auth.Token) {
 	s.entry.Wake(time.Now())
 }
 
+// TakeOver begins like Start, with the token that another session of the same
+// identity holds, and stops that session. The count of tokens goes on, so what
+// was read through the other session keeps its epoch.
+func (s *Session) TakeOver(from *Session) {
+	from.entry.Stop()
+	state := from.State()
+	s.mu.Lock()
+	s.state = TokenState{Epoch: state.Epoch, Token: state.Token, Expires: state.Expires, PreviousEnds: state.PreviousEnds, Resumed: state.Token != nil}
+	if state.Token != nil {
+		s.held = heldToken{token: state.Token, unverified: true}
+	}
+	s.mu.Unlock()
+	s.entry.Wake(time.Now())
+}
+
+// Stop ends the care for the token, which stays valid until its end.
+func (s *Session) Stop() { s.entry.Stop() }
+
 // State returns the token as it is now.
 func (s *Session) State() TokenState {
 	s.mu.Lock()

@@ -23,9 +23,11 @@ import (
 
 // sessionWorld is a session on a running schedule. Logins and answers are scripted.
 type sessionWorld struct {
-	t       *testing.T
-	session *vault.Session
-	start   time.Time
+	t        *testing.T
+	session  *vault.Session
+	client   *vault.Client
+	schedule *lease.Schedule
+	start    time.Time
 
 	mu     sync.Mutex
 	log    []string // "after what time" + what happened
@@ -43,6 +45,7 @@ func newSessionWorld(t *testing.T, resume *auth.Token, login func(int) (*auth.To
 		t.Fatal(err)
 	}
 	schedule := lease.NewSchedule(4)
+	w.client, w.schedule = client, schedule
 	w.session = vault.NewSession(client, w, schedule, vault.SessionOptions{Rand: func() float64 { return 0.5 }, OnChange: w.changed})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config"
@@ -66,9 +65,8 @@ func addFile(pool *x509.CertPool, path string) error {
 	return nil
 }
 
-// addDirectory adds the certificates of every file in a directory. It passes
-// over what else lies there: subdirectories, and the names with two dots that
-// the kubelet keeps beside the files of a volume.
+// addDirectory adds the certificates of every file in a directory, and passes
+// over what else lies there.
 func addDirectory(pool *x509.CertPool, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -76,7 +74,7 @@ func addDirectory(pool *x509.CertPool, dir string) error {
 	}
 	found := false
 	for _, entry := range entries {
-		if entry.IsDir() || strings.HasPrefix(entry.Name(), "..") {
+		if !caEntry(entry) {
 			continue
 		}
 		// A link to a directory cannot be read as a file, and has no certificate.

@@ -23,7 +23,7 @@ func newRoundTripper(c config.Vault, to target, given http.RoundTripper) (http.R
 	if given != nil {
 		return bounded{given}, func() {}, nil
 	}
-	t, err := newTransport(c, to.socket)
+	t, err := newRotating(c, to.socket, caInterval)
 	if err != nil {
 		return nil, nil, err
 	}

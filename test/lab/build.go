@@ -30,8 +30,11 @@ func Build(ctx context.Context, w io.Writer, targets ...Target) error {
 }
 
 func buildOne(ctx context.Context, w io.Writer, t Target) error {
-	if t == TargetPostgres {
-		return installPostgres(ctx, w)
+	switch t {
+	case TargetPostgres:
+		return installedPostgres().install(ctx, w)
+	case TargetLDAP:
+		return installedLDAP().install(ctx, w)
 	}
 	s, err := slotFor(ctx, t)
 	if err != nil {

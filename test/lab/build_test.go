@@ -122,22 +122,25 @@ func TestCompilerOutput(t *testing.T) {
 	}
 }
 
-func TestInstallPostgresPrerequisites(t *testing.T) {
+func TestInstallPrerequisites(t *testing.T) {
 	there := func(string) (string, error) { return "/usr/bin/apt-get", nil }
 	gone := func(string) (string, error) { return "", exec.ErrNotFound }
 	cases := map[string]struct {
-		uid  int
-		look func(string) (string, error)
-		want string
+		server packaged
+		uid    int
+		look   func(string) (string, error)
+		want   string
 	}{
-		"Root":   {uid: 0, look: there},
-		"User":   {uid: 1000, look: there, want: "PostgreSQL is not installed: run `apt-get install -y --no-install-recommends postgresql` as root"},
-		"Alpine": {uid: 0, look: gone, want: "PostgreSQL is not installed, and there is no apt-get to install it: install it with your system's package manager, so that postgres, initdb and psql are on the PATH"},
+		"Root":             {server: installedPostgres(), uid: 0, look: there},
+		"User":             {server: installedPostgres(), uid: 1000, look: there, want: "PostgreSQL is not installed: run `apt-get install -y --no-install-recommends postgresql` as root"},
+		"User, OpenLDAP":   {server: installedLDAP(), uid: 1000, look: there, want: "OpenLDAP is not installed: run `apt-get install -y --no-install-recommends slapd ldap-utils` as root"},
+		"Alpine, OpenLDAP": {server: installedLDAP(), uid: 0, look: gone, want: "OpenLDAP is not installed, and there is no apt-get to install it: install it with your system's package manager, so that slapd, ldapadd, ldappasswd and ldapwhoami are on the PATH"},
+		"Alpine":           {server: installedPostgres(), uid: 0, look: gone, want: "PostgreSQL is not installed, and there is no apt-get to install it: install it with your system's package manager, so that postgres, initdb and psql are on the PATH"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := ""
-			if err := mayInstall(tc.uid, tc.look); err != nil {
+			if err := tc.server.mayInstall(tc.uid, tc.look); err != nil {
 				got = err.Error()
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -149,12 +152,39 @@ func TestInstallPostgresPrerequisites(t *testing.T) {
 
 func TestWriteNoMainCluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "etc", "createcluster.d", "lab.conf")
-	if err := writeNoMainCluster(path); err != nil {
+	if _, err := writeNoMainCluster(path); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
 	if err != nil || string(got) != "create_main_cluster = false\n" {
 		t.Errorf("wrote %q, %v", got, err)
+	}
+}
+
+func TestNoServices(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy-rc.d")
+	undo, err := noServices(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := exec.Command(path, "slapd", "start").Run(); got == nil || got.Error() != "exit status 101" {
+		t.Errorf("the policy says %v, want 101", got)
+	}
+	again, err := noServices(path)
+	if err != nil || again() != nil {
+		t.Fatalf("a policy of somebody else: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the policy of somebody else is gone: %v", err)
+	}
+	if err := undo(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the policy is still there")
+	}
+	if _, err := noServices(filepath.Join(path, "none")); err == nil {
+		t.Error("a policy where there is no directory")
 	}
 }
 

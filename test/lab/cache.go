@@ -41,9 +41,12 @@ func CacheDir() (string, error) {
 // Binary is the path of a target's binary. A *[NotBuiltError] means that [Build]
 // has to run first.
 func Binary(ctx context.Context, t Target) (string, error) {
-	if t == TargetPostgres {
+	switch t {
+	case TargetPostgres:
 		dir, err := postgresDir()
 		return filepath.Join(dir, "postgres"), err
+	case TargetLDAP:
+		return findLDAP()
 	}
 	slot, err := slotFor(ctx, t)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package lab runs real servers for tests: Vault, a Kubernetes control plane and
-// PostgreSQL, each as a child process on loopback with free ports and a
+// Package lab runs real servers for tests: Vault, a Kubernetes control plane,
+// PostgreSQL and OpenLDAP, each as a child process on loopback with free ports and a
 // temporary directory of its own.
 //
-// A test needs two functions. [UseVault] (or [UseKubernetes], [UsePostgres])
+// A test needs two functions. [UseVault] (or [UseKubernetes], [UsePostgres], [UseLDAP])
 // starts a server, fails the test when it cannot, and stops the server when the
 // test ends. The methods in vaultsetup.go and vaultdatabase.go then mount what
 // the test talks about:
@@ -12,15 +12,15 @@
 //	err := v.ConnectKubernetes(t.Context(), "kubernetes", k)
 //	jwt, err := k.Token(t.Context(), "apps", "app", "vault", time.Hour)
 //
-// Starting costs a tenth of a second for Vault, one second for PostgreSQL and four
-// for Kubernetes; a package with many Kubernetes tests starts one in its TestMain
-// with [StartKubernetes].
+// Starting costs a tenth of a second for Vault and OpenLDAP, one second for
+// PostgreSQL and four for Kubernetes; a package with many Kubernetes tests starts
+// one in its TestMain with [StartKubernetes].
 //
 // # Binaries
 //
 // No server is downloaded ready-made. The folders under mod are modules of their
 // own that pin the servers; [Build] (`make lab`, or `go run ./test/lab/cmd/lab
-// build`) compiles them once into a cache, PostgreSQL comes from the
+// build`) compiles them once into a cache, PostgreSQL and OpenLDAP come from the
 // distribution. The cache is keyed by what goes into a build, so a second run
 // does nothing. A missing binary fails a test ([NotBuiltError]) and never skips
 // it. The cache lies in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's

@@ -19,6 +19,7 @@ type command struct {
 	argv []string // argv[0] is the path of the program
 	dir  string   // its working directory
 	log  string   // file that its output is appended to
+	env  []string // variables beyond those of this process
 
 	asNobody bool           // run as the unprivileged user 65534
 	term     syscall.Signal // asks it to end; zero means SIGTERM
@@ -43,6 +44,9 @@ func start(c command) (*process, error) {
 	p := &process{command: c, done: make(chan struct{})}
 	p.cmd = exec.Command(c.argv[0], c.argv[1:]...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = c.dir, out, out
+	if len(c.env) > 0 {
+		p.cmd.Env = append(os.Environ(), c.env...)
+	}
 	p.cmd.SysProcAttr = attributes(c.asNobody)
 	started := make(chan error, 1)
 	go p.run(started)

@@ -12,7 +12,8 @@ import (
 // Target names one thing that [Build] can make available.
 type Target string
 
-// The targets. All but TargetPostgres are compiled from a module under mod.
+// The targets. All but TargetPostgres and TargetLDAP are compiled from a module
+// under mod.
 const (
 	TargetVault             Target = "vault"
 	TargetVaultAgent        Target = "vault-agent" // the original `vault agent`, only to measure against
@@ -21,12 +22,13 @@ const (
 	TargetControllerManager Target = "kube-controller-manager"
 	TargetScheduler         Target = "kube-scheduler"
 	TargetPostgres          Target = "postgres" // installed from the distribution
+	TargetLDAP              Target = "slapd"    // installed from the distribution
 )
 
 // DefaultTargets is what the tests need: everything except the vault agent.
 func DefaultTargets() []Target {
 	return []Target{
-		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres,
+		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP,
 	}
 }
 

@@ -21,7 +21,7 @@ func TestParseTargets(t *testing.T) {
 		"Repeated": {words: []string{"etcd", "vault", "etcd"}, want: []Target{TargetEtcd, TargetVault}},
 		"Unknown": {
 			words:   []string{"etcd", "consul"},
-			wantErr: `unknown target "consul": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres vault-agent]`,
+			wantErr: `unknown target "consul": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd vault-agent]`,
 		},
 	}
 	for name, tc := range cases {

@@ -30,6 +30,12 @@ func UsePostgres(t testing.TB) *Postgres {
 	return use(t, StartPostgres)
 }
 
+// UseLDAP is UseVault for an OpenLDAP.
+func UseLDAP(t testing.TB) *LDAP {
+	t.Helper()
+	return use(t, StartLDAP)
+}
+
 // server is what use needs to know about one.
 type server interface {
 	Stop() error

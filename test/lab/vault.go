@@ -30,6 +30,8 @@ type VaultOptions struct {
 	DefaultLeaseTTL, MaxLeaseTTL time.Duration
 	// LogLevel is one of trace, debug, info, warn, error; by default warn.
 	LogLevel string
+	// Env are variables of the server beyond those of this process, as KEY=VALUE.
+	Env []string
 	// Token is the root token, by default a random one. Give the same one again
 	// when Data has been used before.
 	Token string
@@ -141,7 +143,7 @@ func (v *Vault) launch(ctx context.Context) error {
 	if err := os.RemoveAll(v.file("ready")); err != nil {
 		return err
 	}
-	p, err := start(command{name: "vault", argv: v.arguments(), dir: v.dir, log: v.file("log")})
+	p, err := start(command{name: "vault", argv: v.arguments(), dir: v.dir, log: v.file("log"), env: v.options.Env})
 	if err != nil {
 		return err
 	}

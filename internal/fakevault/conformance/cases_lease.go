@@ -67,6 +67,13 @@ func leaseCases() []Case {
 		{Name: "lease revoked by prefix", Setup: with(borrow), Do: []Step{
 			put("sys/leases/revoke-prefix/{m}/creds/r", ``), put(lookup, lease), list("sys/leases/lookup/{m}/creds/r"),
 		}},
+		{Name: "lease revoked by force", Setup: with(borrow), Do: []Step{
+			put("sys/leases/revoke-force/{m}/creds/r", ``), put(lookup, lease), borrow,
+			put("sys/revoke-force/{m}/creds/r", ``), put(lookup, lease), borrow,
+			put("sys/revoke-prefix/{m}/creds/r", ``), put(lookup, lease), borrow,
+			put("sys/revoke/{lease}", ``), put(lookup, lease), borrow,
+			put(revoke+"/{lease}", ``), put(lookup, lease),
+		}},
 		{Name: "database roles", Setup: with(), Do: []Step{
 			get("{m}/roles/r"), list("{m}/roles"), get("{m}/roles/none"), get("{m}/creds/none"), get("{m}/static-creds/none"),
 			post("{m}/creds/r", `{}`), get("{m}/creds/r").wrapped(),

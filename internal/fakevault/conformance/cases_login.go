@@ -87,7 +87,7 @@ func userpassLogin() Case {
 	return Case{Name: "userpass login", Setup: []Step{
 		post("sys/auth/{m}", `{"type":"userpass"}`), post("auth/{m}/users/u", `{"password":"p",`+appRoleTokens+`}`),
 	}, Do: []Step{
-		login("u", `{"password":"p"}`), login("u", `{"password":"x"}`), login("none", `{"password":"x"}`), login("u", `{}`),
+		login("u", `{"password":"p"}`), login("u", `{"password":"p"}`).wrapped(), login("u", `{"password":"x"}`), login("none", `{"password":"x"}`), login("u", `{}`),
 		list("auth/{m}/users"), remove("auth/{m}/users/u"), login("u", `{"password":"p"}`),
 	}}
 }

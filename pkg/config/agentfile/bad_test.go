@@ -52,7 +52,7 @@ func TestBadDocuments(t *testing.T) {
 			want: []string{`f:1: at most one "vault" block is allowed`, `f:3: auto_auth: one and only one "method" block is required`},
 		},
 		"wrong kinds": {
-			src: "vault = 1\ntemplate = \"x\"\nlistener = true\npid_file = [\"a\"]\ntelemetry = [1]\nauto_auth { method \"jwt\" { config = 5 } }\ntemplate \"x\" { contents = \"\" }\n",
+			src: "vault = 1\ntemplate = \"x\"\nlistener = true\npid_file = [\"a\"]\ntelemetry = [1]\nauto_auth { method \"jwt\" { config = 5 } }\n",
 			want: []string{
 				`f:1: key "vault" must be a block, not a number`,
 				`f:2: key "template" must be a block without a label`,
@@ -60,7 +60,6 @@ func TestBadDocuments(t *testing.T) {
 				`f:4: key "pid_file" must be a string, not a list`,
 				`f:5: key "telemetry" must be a block, not a list`,
 				`f:6: key "auto_auth.method.config" must be a block, not a number`,
-				`f:7: key "template" must be a block without a label`,
 			},
 		},
 		"values": {
@@ -76,16 +75,14 @@ func TestBadDocuments(t *testing.T) {
 			},
 		},
 		"modes": {
-			src: "{\"auto_auth\": {\"method\": {\"type\": \"jwt\"}, \"sink\": [\n{\"type\": \"file\", \"config\": {\"path\": \"a\", \"mode\": \"0640\", \"uid\": \"5\"}},\n{\"type\": \"file\", \"config\": {\"path\": \"b\", \"mode\": 640, \"gid\": 1.5}}]},\n\"template\": [{\"perms\": \"999\"},\n{\"perms\": 640}, {\"perms\": \"01777\"}, {\"perms\": true}]}",
+			src: "{\"auto_auth\": {\"method\": {\"type\": \"jwt\"}, \"sink\": [\n{\"type\": \"file\", \"config\": {\"path\": \"a\", \"mode\": \"0640\", \"uid\": \"5\"}},\n{\"type\": \"file\", \"config\": {\"path\": \"b\", \"mode\": 640, \"gid\": 1.5}}]},\n\"template\": [{\"perms\": \"999\"},\n{\"perms\": -1}, {\"perms\": true}]}",
 			want: []string{
 				`f:2: key "auto_auth.sink.config.mode" must be an integer, not a string: write 0640 in HCL, or 416 in JSON, which has no octal numbers`,
 				`f:2: key "auto_auth.sink.config.uid" must be an integer, not a string`,
 				`f:3: key "auto_auth.sink.config.gid" must be an integer, not a number`,
-				`f:3: key "auto_auth.sink.config.mode" is 640, beyond 0777 (decimal 511): write 0640 in HCL, or 416 in JSON, which has no octal numbers`,
 				`f:4: key "template.perms": "999" is not an octal mode such as "0640"`,
-				`f:5: key "template.perms" is 640, beyond 0777 (decimal 511): write 0640 in HCL, or 416 in JSON, which has no octal numbers`,
+				`f:5: key "template.perms" is -1, which is no mode`,
 				`f:5: key "template.perms" must be an integer, not a boolean: write 0640 in HCL, or 416 in JSON, which has no octal numbers`,
-				`f:5: key "template.perms": "01777" is not an octal mode such as "0640"`,
 			},
 		},
 		"lists": {
@@ -131,5 +128,14 @@ func TestBadDocuments(t *testing.T) {
 				t.Error("the error quotes a value")
 			}
 		})
+	}
+}
+
+func TestKeysOfFilesAreErrorsInEnvTemplate(t *testing.T) {
+	for _, key := range strings.Fields("destination perms command command_timeout exec backup wait user uid group gid create_dest_dirs sandbox_path") {
+		_, _, err := Decode("f", []byte("env_template \"DB\" {\n"+key+" = 1\n}"))
+		if want := `f:2: key "` + key + `" is not allowed in env_template "DB", which writes no file`; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

@@ -56,14 +56,8 @@ func (d *decoder) decode(doc *Document, name string, src []byte) {
 		}
 		return
 	}
-	root.fields = slices.DeleteFunc(root.fields, isServerKey)
+	root.fields = slices.DeleteFunc(root.fields, isSilent)
 	d.object("", root, lenient, topLevel(doc))
-}
-
-// isServerKey tells whether a key configures a Vault server; the two share
-// files in some places, and nobody wants to hear of it.
-func isServerKey(f field) bool {
-	return f.name == "disable_mlock" || strings.HasPrefix(f.name, "enable_")
 }
 
 func topLevel(doc *Document) readers {
@@ -75,22 +69,26 @@ func topLevel(doc *Document) readers {
 		"exec":            single(func(d *decoder, path string, n *node) { doc.Exec = d.exec(path, n) }),
 		"template_config": single(func(d *decoder, path string, n *node) { doc.TemplateConfig = d.templateConfig(path, n) }),
 		"telemetry":       single(func(d *decoder, path string, n *node) { doc.Telemetry = d.telemetry(path, n) }),
-		"listener":        func(d *decoder, path string, f field) { doc.Listeners = append(doc.Listeners, d.listeners(path, f)...) },
-		"template":        func(d *decoder, path string, f field) { doc.Templates = append(doc.Templates, d.templates(path, f)...) },
+		"identity": func(d *decoder, path string, f field) {
+			doc.Identities = append(doc.Identities, d.identities(path, f)...)
+		},
+		"listener": func(d *decoder, path string, f field) { doc.Listeners = append(doc.Listeners, d.listeners(path, f)...) },
+		"template": func(d *decoder, path string, f field) { doc.Templates = append(doc.Templates, d.templates(path, f)...) },
 		"env_template": func(d *decoder, path string, f field) {
 			doc.EnvTemplates = append(doc.EnvTemplates, d.envTemplates(path, f)...)
 		},
 		"pid_file":                 str(&doc.PIDFile),
 		"exit_after_auth":          truth(&doc.ExitAfterAuth),
 		"revoke_on_shutdown":       truth(&doc.RevokeOnShutdown),
+		"reload_on_change":         flag(&doc.ReloadOnChange),
 		"disable_idle_connections": texts(&doc.DisableIdleConnections),
 		"disable_keep_alives":      texts(&doc.DisableKeepAlives),
 		"log_level":                str(&doc.Log.Level),
 		"log_format":               str(&doc.Log.Format),
 		"log_file":                 str(&doc.Log.File),
-		"log_rotate_bytes":         count(&doc.Log.RotateBytes),
+		"log_rotate_bytes":         countFrom(0, &doc.Log.RotateBytes),
 		"log_rotate_duration":      span(&doc.Log.RotateDuration),
-		"log_rotate_max_files":     count(&doc.Log.RotateMaxFiles),
+		"log_rotate_max_files":     countFrom(-1, &doc.Log.RotateMaxFiles),
 	}
 }
 

@@ -11,12 +11,7 @@ func (d *decoder) autoAuth(path string, n *node) *AutoAuth {
 		}
 	}
 	d.object(path, n, lenient, readers{
-		"method": func(d *decoder, path string, f field) {
-			for _, b := range d.labelled(path, f, "config") {
-				a.Method = d.method(path, b)
-				methods++
-			}
-		},
+		"method":                           methodReader(&a.Method, &methods),
 		"sink":                             sinks,
 		"sinks":                            sinks,
 		"enable_reauth_on_new_credentials": truth(&a.ReauthOnNewCredentials),
@@ -25,6 +20,16 @@ func (d *decoder) autoAuth(path string, n *node) *AutoAuth {
 		d.problem(n.line, "%s: one and only one %q block is required", path, "method")
 	}
 	return a
+}
+
+// methodReader keeps the last method block, and counts all.
+func methodReader(at *Method, count *int) reader {
+	return func(d *decoder, path string, f field) {
+		for _, b := range d.labelled(path, f, "config") {
+			*at = d.method(path, b)
+			*count++
+		}
+	}
 }
 
 func (d *decoder) method(path string, b block) Method {

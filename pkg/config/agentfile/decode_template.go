@@ -12,8 +12,11 @@ import (
 
 func (d *decoder) templates(path string, f field) []Template {
 	objects, ok := blocks(f.value)
-	if !ok || len(f.labels) > 0 {
+	switch {
+	case !ok:
 		d.problem(f.line, "key %q must be a block without a label", path)
+	case len(f.labels) > 0:
+		d.warn(f.line, "the label %q of a template has no effect", f.labels[0])
 	}
 	all := make([]Template, len(objects))
 	for i, o := range objects {
@@ -31,7 +34,7 @@ func (d *decoder) template(path string, n *node) Template {
 		"create_dest_dirs":     truth(&t.CreateDestDirs),
 		"command":              texts(&t.Command),
 		"command_timeout":      span(&t.CommandTimeout),
-		"exec":                 single(func(d *decoder, path string, n *node) { t.Exec = d.templateExec(path, n) }),
+		"exec":                 last(func(d *decoder, path string, n *node) { t.Exec = d.templateExec(path, n) }),
 		"error_on_missing_key": truth(&t.ErrorOnMissingKey),
 		"error_fatal":          truth(&t.ErrorFatal),
 		"perms":                perms(&t.Perms),
@@ -43,10 +46,10 @@ func (d *decoder) template(path string, n *node) Template {
 		"left_delimiter":       delimiter(&t.LeftDelim),
 		"right_delimiter":      delimiter(&t.RightDelim),
 		"sandbox_path":         str(&t.SandboxPath),
-		"function_denylist":    texts(&t.FunctionDenylist),
-		"function_blacklist":   texts(&t.FunctionDenylist),
+		"function_denylist":    patterns(&t.FunctionDenylist),
+		"function_blacklist":   patterns(&t.FunctionDenylist),
 		"wait":                 wait(&t.Wait),
-	})
+	}.with(t.ownReaders()))
 	return t
 }
 
@@ -89,11 +92,11 @@ func perms(at **fs.FileMode) reader {
 			return
 		}
 		n, err := strconv.ParseUint(f.value.text, 8, 32)
-		if err != nil || n > 0o777 {
+		if err != nil {
 			d.problem(f.line, "key %q: %q is not an octal mode such as \"0640\"", path, f.value.text)
 			return
 		}
-		m = fs.FileMode(n)
+		m = d.permissions(path, f, int(n))
 		*at = &m
 	}
 }
@@ -105,7 +108,7 @@ func wait(at **Wait) reader {
 			d.waitText(path, f, at)
 			return
 		}
-		single(func(d *decoder, path string, n *node) {
+		last(func(d *decoder, path string, n *node) {
 			w := &Wait{}
 			d.object(path, n, strict, readers{"min": span(&w.Min), "max": span(&w.Max)})
 			*at = w.complete()
@@ -160,10 +163,10 @@ func (d *decoder) commandEnv(path string, n *node) CommandEnv {
 	d.object(path, n, strict, readers{
 		"pristine":  truth(&e.Pristine),
 		"custom":    texts(&e.Custom),
-		"allowlist": texts(&e.Allowlist),
-		"whitelist": texts(&e.Allowlist),
-		"denylist":  texts(&e.Denylist),
-		"blacklist": texts(&e.Denylist),
+		"allowlist": patterns(&e.Allowlist),
+		"whitelist": patterns(&e.Allowlist),
+		"denylist":  patterns(&e.Denylist),
+		"blacklist": patterns(&e.Denylist),
 	})
 	return e
 }
@@ -197,8 +200,8 @@ func (d *decoder) envTemplate(path string, b block) EnvTemplate {
 		"error_fatal":          truth(&t.ErrorFatal),
 		"left_delimiter":       delimiter(&t.LeftDelim),
 		"right_delimiter":      delimiter(&t.RightDelim),
-		"function_denylist":    texts(&t.FunctionDenylist),
-		"function_blacklist":   texts(&t.FunctionDenylist),
+		"function_denylist":    patterns(&t.FunctionDenylist),
+		"function_blacklist":   patterns(&t.FunctionDenylist),
 	})
 	return t
 }
@@ -219,7 +222,7 @@ func (d *decoder) exec(path string, n *node) *Exec {
 	e := newExec()
 	d.object(path, n, strict, readers{
 		"command":                   texts(&e.Command),
-		"restart_on_secret_changes": str(&e.RestartOnChange),
+		"restart_on_secret_changes": delimiter(&e.RestartOnChange),
 		"restart_stop_signal":       str(&e.RestartStopSignal),
 		"child_process_stdout":      str(&e.Stdout),
 		"child_process_stderr":      str(&e.Stderr),
@@ -232,8 +235,8 @@ func (d *decoder) templateConfig(path string, n *node) TemplateConfig {
 	d.object(path, n, lenient, readers{
 		"exit_on_retry_failure":         truth(&c.ExitOnRetryFailure),
 		"static_secret_render_interval": span(&c.StaticSecretRenderInterval),
-		"max_connections_per_host":      count(&c.MaxConnectionsPerHost),
-		"lease_renewal_threshold":       fraction(&c.LeaseRenewalThreshold),
+		"max_connections_per_host":      countFrom(0, &c.MaxConnectionsPerHost),
+		"lease_renewal_threshold":       threshold(&c.LeaseRenewalThreshold),
 	})
 	if c.StaticSecretRenderInterval == 0 {
 		c.StaticSecretRenderInterval = defaultRenderInterval

@@ -200,7 +200,7 @@ func TestWarnings(t *testing.T) {
 		"unknown keys in JSON": {
 			"{\n \"cache\": {\n  \"cache_static_secrets\": true\n },\n\n \"x\": [1,\n 2],\n \"listener\": [{\"type\": \"tcp\",\n \"y\": {}}]}",
 			[]string{
-				`f:3: key "cache.cache_static_secrets" is unknown`,
+				`f:3: key "cache.cache_static_secrets" has no effect: it is for Vault Proxy`,
 				`f:6: key "x" is unknown`,
 				`f:9: key "listener.y" is unknown`,
 			},

@@ -9,6 +9,7 @@ import (
 type Document struct {
 	Vault          *Vault    // nil if absent
 	AutoAuth       *AutoAuth // nil if absent
+	Identities     []Identity
 	APIProxy       *APIProxy // nil if absent
 	Cache          *Cache    // nil if absent
 	Listeners      []Listener
@@ -28,6 +29,9 @@ type Document struct {
 	// RevokeOnShutdown revokes the agent's own token when it ends. The Vault
 	// Agent has no such key.
 	RevokeOnShutdown bool
+	// ReloadOnChange takes over changes of the files that the document came from,
+	// as SIGHUP does. Nil stands for true. The Vault Agent has no such key.
+	ReloadOnChange *bool
 }
 
 // New returns a document that says nothing, with the defaults of the agent.
@@ -51,6 +55,14 @@ type AutoAuth struct {
 	Method                 Method
 	Sinks                  []Sink
 	ReauthOnNewCredentials bool
+}
+
+// Identity is a second way to log in, which templates choose by its name. The
+// Vault Agent has no such block.
+type Identity struct {
+	Name   string
+	Vault  *Vault // nil, and empty fields, stand for what the vault block says
+	Method Method
 }
 
 // Method is the way to log in.

@@ -25,6 +25,30 @@ type Template struct {
 	SandboxPath       string   // the function file reads only below it
 	FunctionDenylist  []string // patterns of functions that fail
 	Wait              *Wait    // nil renders at once
+
+	// What follows is ours: the Vault Agent has no such keys.
+
+	Identity         string            // who reads: the name of an Identity; "" for auto_auth
+	Secret           string            // in place of Source and Contents: the path of one secret, shaped by Format
+	Params           map[string]string // of Secret: parameters of a write; nil reads
+	Format           string            // of Secret: a name that package render knows; "" stands for "json"
+	Keys             []string          // of Secret: the keys that are taken; none takes all
+	Keystore         *Keystore         // of the formats pkcs12 and jks; nil if absent
+	KubernetesSecret *KubernetesSecret // where the output is kept besides; nil for nowhere
+}
+
+// Keystore says how a keystore is made.
+type Keystore struct {
+	PasswordFile string // holds the password; "" takes PasswordKey
+	PasswordKey  string // key of the secret that holds the password
+	Alias        string // "" stands for "certificate"
+}
+
+// KubernetesSecret names one key of a Kubernetes Secret.
+type KubernetesSecret struct {
+	Namespace string // "" stands for the pod's own
+	Name      string
+	Key       string
 }
 
 // Wait holds a render back until the data was quiet for Min, but no longer than Max.

@@ -55,12 +55,16 @@ func (f fields) addTexts(name string, all []string) {
 func encodeDocument(doc *Document) fields {
 	f := fields{"exit_after_auth": doc.ExitAfterAuth, "template_config": encodeTemplateConfig(doc.TemplateConfig)}
 	encodeBlocks(f, doc)
+	f.add("identity", encodeAll(doc.Identities, encodeIdentity))
 	f.add("listener", encodeAll(doc.Listeners, encodeListener))
 	f.add("template", encodeAll(doc.Templates, encodeTemplate))
 	f.add("env_template", encodeAll(doc.EnvTemplates, encodeEnvTemplate))
 	f.add("telemetry", doc.Telemetry)
 	f.add("pid_file", doc.PIDFile)
 	f.add("revoke_on_shutdown", doc.RevokeOnShutdown)
+	if doc.ReloadOnChange != nil {
+		f["reload_on_change"] = *doc.ReloadOnChange
+	}
 	f.add("disable_idle_connections", doc.DisableIdleConnections)
 	f.add("disable_keep_alives", doc.DisableKeepAlives)
 	f.add("log_level", doc.Log.Level)
@@ -118,19 +122,32 @@ func encodeVault(v *Vault) fields {
 }
 
 func encodeAutoAuth(a *AutoAuth) fields {
-	m := fields{"type": a.Method.Type}
-	m.add("mount_path", strings.Trim(a.Method.MountPath, "/"))
-	m.add("namespace", a.Method.Namespace)
-	m.addSpan("wrap_ttl", a.Method.WrapTTL, 0)
-	m.addSpan("min_backoff", a.Method.MinBackoff, 0)
-	m.addSpan("max_backoff", a.Method.MaxBackoff, 0)
-	m.add("exit_on_err", a.Method.ExitOnErr)
-	if len(a.Method.Config) > 0 {
-		m["config"] = a.Method.Config
-	}
-	f := fields{"method": m}
+	f := fields{"method": encodeMethod(a.Method)}
 	f.add("sink", encodeAll(a.Sinks, encodeSink))
 	f.add("enable_reauth_on_new_credentials", a.ReauthOnNewCredentials)
+	return f
+}
+
+func encodeMethod(method Method) fields {
+	m := fields{"type": method.Type}
+	m.add("mount_path", strings.Trim(method.MountPath, "/"))
+	m.add("namespace", method.Namespace)
+	m.addSpan("wrap_ttl", method.WrapTTL, 0)
+	m.addSpan("min_backoff", method.MinBackoff, 0)
+	m.addSpan("max_backoff", method.MaxBackoff, 0)
+	m.add("exit_on_err", method.ExitOnErr)
+	if len(method.Config) > 0 {
+		m["config"] = method.Config
+	}
+	return m
+}
+
+// encodeIdentity writes the name as a key, so that no name is taken for a key.
+func encodeIdentity(i Identity) fields {
+	f := fields{"name": i.Name, "method": encodeMethod(i.Method)}
+	if i.Vault != nil {
+		f["vault"] = encodeVault(i.Vault)
+	}
 	return f
 }
 

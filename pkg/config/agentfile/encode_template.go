@@ -13,7 +13,7 @@ func encodeTemplate(t Template) fields {
 	f.add("group", t.Group)
 	f.add("backup", t.Backup)
 	f.add("sandbox_path", t.SandboxPath)
-	f.addTexts("function_denylist", t.FunctionDenylist)
+	f.add("function_denylist", t.FunctionDenylist)
 	if !t.CreateDestDirs {
 		f["create_dest_dirs"] = false
 	}
@@ -29,6 +29,7 @@ func encodeTemplate(t Template) fields {
 	if t.Exec != nil {
 		f["exec"] = encodeTemplateExec(t.Exec)
 	}
+	f.addOwn(t)
 	return f
 }
 
@@ -45,8 +46,8 @@ func encodeTemplateExec(e *TemplateExec) fields {
 	env := fields{}
 	env.add("pristine", e.Env.Pristine)
 	env.addTexts("custom", e.Env.Custom)
-	env.addTexts("allowlist", e.Env.Allowlist)
-	env.addTexts("denylist", e.Env.Denylist)
+	env.add("allowlist", e.Env.Allowlist)
+	env.add("denylist", e.Env.Denylist)
 	if len(env) > 0 {
 		f["env"] = env
 	}
@@ -59,7 +60,7 @@ func encodeEnvTemplate(t EnvTemplate) fields {
 	f.add("source", t.Source)
 	f.add("contents", t.Contents)
 	f.add("error_on_missing_key", t.ErrorOnMissingKey)
-	f.addTexts("function_denylist", t.FunctionDenylist)
+	f.add("function_denylist", t.FunctionDenylist)
 	if !t.ErrorFatal {
 		f["error_fatal"] = false
 	}

@@ -133,17 +133,24 @@ var sinks = rapid.Custom(func(t *rapid.T) Sink {
 	}
 })
 
+var methods = rapid.Custom(func(t *rapid.T) Method {
+	return Method{
+		Type: filled.Draw(t, "type"), MountPath: "auth/" + name.Draw(t, "mount"), Namespace: anyText.Draw(t, "namespace"),
+		WrapTTL: spans.Draw(t, "wrap"), MinBackoff: spans.Draw(t, "min"), MaxBackoff: spans.Draw(t, "max"), ExitOnErr: anyBool.Draw(t, "exit"),
+		Config: rapid.MapOfN(filled, anyText, 1, 3).Draw(t, "config"),
+	}
+})
+
 var autoAuths = rapid.Custom(func(t *rapid.T) *AutoAuth {
-	a := &AutoAuth{
-		Method: Method{
-			Type: filled.Draw(t, "type"), MountPath: "auth/" + name.Draw(t, "mount"), Namespace: anyText.Draw(t, "namespace"),
-			WrapTTL: spans.Draw(t, "wrap"), MinBackoff: spans.Draw(t, "min"), MaxBackoff: spans.Draw(t, "max"), ExitOnErr: anyBool.Draw(t, "exit"),
-			Config: rapid.MapOfN(filled, anyText, 1, 3).Draw(t, "config"),
-		},
+	return &AutoAuth{
+		Method:                 methods.Draw(t, "method"),
 		Sinks:                  nonEmpty(rapid.SliceOfN(sinks, 0, 2).Draw(t, "sinks")),
 		ReauthOnNewCredentials: anyBool.Draw(t, "reauth"),
 	}
-	return a
+})
+
+var identities = rapid.Custom(func(t *rapid.T) Identity {
+	return Identity{Name: filled.Draw(t, "name"), Vault: maybe(t, "vault", vaults), Method: methods.Draw(t, "method")}
 })
 
 var listeners = rapid.Custom(func(t *rapid.T) Listener {
@@ -199,8 +206,9 @@ var documents = rapid.Custom(func(t *rapid.T) *Document {
 			return &APIProxy{UseAutoAuthToken: tokens.Draw(t, "use"), PrependConfiguredNamespace: anyBool.Draw(t, "prepend")}
 		})),
 		Exec: maybe(t, "exec", rapid.Custom(func(t *rapid.T) *Exec {
-			return &Exec{Command: someOf.Draw(t, "command"), RestartOnChange: anyText.Draw(t, "restart"), RestartStopSignal: anyText.Draw(t, "signal"), Stdout: anyText.Draw(t, "out")}
+			return &Exec{Command: someOf.Draw(t, "command"), RestartOnChange: filled.Draw(t, "restart"), RestartStopSignal: anyText.Draw(t, "signal"), Stdout: anyText.Draw(t, "out")}
 		})),
+		Identities:   nonEmpty(rapid.SliceOfN(identities, 0, 2).Draw(t, "identities")),
 		Listeners:    nonEmpty(rapid.SliceOfN(listeners, 0, 2).Draw(t, "listeners")),
 		Templates:    nonEmpty(rapid.SliceOfN(templates, 0, 2).Draw(t, "templates")),
 		EnvTemplates: nonEmpty(rapid.SliceOfN(envTemplates, 0, 2).Draw(t, "env templates")),
@@ -216,6 +224,7 @@ var documents = rapid.Custom(func(t *rapid.T) *Document {
 			RotateDuration: spans.Draw(t, "rotate"), RotateMaxFiles: rapid.IntRange(-1, 9).Draw(t, "files"),
 		},
 		PIDFile: anyText.Draw(t, "pid"), ExitAfterAuth: anyBool.Draw(t, "once"), RevokeOnShutdown: anyBool.Draw(t, "revoke"),
+		ReloadOnChange:         rapid.Ptr(anyBool, true).Draw(t, "reload"),
 		DisableIdleConnections: someOf.Draw(t, "idle"), DisableKeepAlives: someOf.Draw(t, "alive"),
 	}
 })
@@ -244,6 +253,10 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		_ = doc.Validate()
+		if lines := Diff(doc, doc); len(lines) > 0 {
+			t.Errorf("a document differs from itself: %q", lines)
+		}
+		_ = Diff(New(), doc)
 		if utf8.Valid(src) {
 			settles(t, doc)
 		}

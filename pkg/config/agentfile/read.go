@@ -18,6 +18,7 @@ type decoder struct {
 	file     string
 	problems problem.List
 	warnings Warnings
+	offered  func(path string, known readers) // told the keys of each block that is read; nil for nobody
 }
 
 // reader takes one field; the path names it as the user would ("vault.address").
@@ -45,6 +46,9 @@ func (d *decoder) warn(line int, format string, args ...any) {
 // object reads the fields of an object. Names count without regard to case, as
 // in every HCL document.
 func (d *decoder) object(path string, n *node, how strictness, known readers) {
+	if d.offered != nil {
+		d.offered(path, known)
+	}
 	counts := map[string]int{}
 	for _, f := range n.fields {
 		name := strings.ToLower(f.name)
@@ -66,6 +70,10 @@ func (d *decoder) object(path string, n *node, how strictness, known readers) {
 }
 
 func (d *decoder) unknown(at string, f field, how strictness, known readers) {
+	if whose := ineffective(at); how == lenient && whose != "" {
+		d.warn(f.line, "key %q has no effect: it is for %s", at, whose)
+		return
+	}
 	message := problem.UnknownKey(at, strings.ToLower(f.name), slices.Collect(maps.Keys(known)))
 	if how == strict {
 		d.problem(f.line, "%s", message)
@@ -176,8 +184,39 @@ func scan[T any](at *T, expected string, parse func(string) (T, error)) reader {
 
 func truth(at *bool) reader         { return scan(at, "a boolean", scalar.Bool) }
 func count(at *int) reader          { return scan(at, "an integer", scalar.Int) }
-func span(at *time.Duration) reader { return scan(at, "a duration", scalar.Duration) }
+func span(at *time.Duration) reader { return scan(at, "a duration", duration) }
 func fraction(at *float64) reader   { return scan(at, "a number", scalar.Float) }
+
+// flag reads a boolean of which it matters whether it is there.
+func flag(at **bool) reader {
+	return func(d *decoder, path string, f field) {
+		var on bool
+		before := len(d.problems)
+		truth(&on)(d, path, f)
+		if len(d.problems) == before {
+			*at = &on
+		}
+	}
+}
+
+// countFrom reads an integer; a smaller one counts as the least, as it did in
+// the Vault Agent.
+func countFrom(least int, at *int) reader {
+	return func(d *decoder, path string, f field) {
+		count(at)(d, path, f)
+		*at = max(*at, least)
+	}
+}
+
+// duration also takes a number of seconds with a fraction, which falls away.
+func duration(text string) (time.Duration, error) {
+	if whole, fraction, ok := strings.Cut(strings.TrimSpace(text), "."); ok && digits(whole) && digits(fraction) {
+		text = whole
+	}
+	return scalar.Duration(text)
+}
+
+func digits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // integer takes a number only: of a string it is not clear whether it is octal.
 func integer(at *int) reader {
@@ -204,12 +243,21 @@ func mode(at *fs.FileMode) reader {
 			d.problem(f.line, "key %q must be an integer, not %v: write 0640 in HCL, or 416 in JSON, which has no octal numbers", path, f.value.kind)
 			return
 		}
-		if n < 0 || n > 0o777 {
-			d.problem(f.line, "key %q is %s, beyond 0777 (decimal 511): write 0640 in HCL, or 416 in JSON, which has no octal numbers", path, f.value.text)
+		if n < 0 {
+			d.problem(f.line, "key %q is %s, which is no mode", path, f.value.text)
 			return
 		}
-		*at = fs.FileMode(n)
+		*at = d.permissions(path, f, n)
 	}
+}
+
+// permissions keeps the nine bits that count, as the Vault Agent does: most
+// likely a leading zero is missing, and the file will surprise its reader.
+func (d *decoder) permissions(path string, f field, n int) fs.FileMode {
+	if n > 0o777 {
+		d.warn(f.line, "key %q is %s, of which only %04o counts: write 0640 in HCL, or 416 in JSON, which has no octal numbers", path, f.value.text, n&0o777)
+	}
+	return fs.FileMode(n & 0o777)
 }
 
 // texts reads a list of strings; a single value is a list of one, whole: commas

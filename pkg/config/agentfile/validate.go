@@ -1,6 +1,7 @@
 package agentfile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ func (doc *Document) Validate() error {
 	v := &validator{doc: doc}
 	v.purpose()
 	v.autoAuth()
+	v.identities()
 	v.cacheAndProxy()
 	v.listeners()
 	v.templates()
@@ -92,7 +94,7 @@ func (v *validator) autoAuth() {
 	if a == nil {
 		return
 	}
-	v.method(a.Method)
+	v.method("", a.Method)
 	for _, s := range a.Sinks {
 		v.sink(s)
 	}
@@ -103,19 +105,48 @@ func (v *validator) autoAuth() {
 	v.when(len(a.Sinks) == 1 && a.Sinks[0].WrapTTL != 0, "wrapping enabled both on auth method and sink")
 }
 
-func (v *validator) method(m Method) {
+// method checks a way to log in; at names the block that it is of, with a colon.
+func (v *validator) method(at string, m Method) {
 	switch {
 	case m.Type == "":
-		v.wrong("method type must be specified")
+		v.wrong("%smethod type must be specified", at)
 	case !slices.Contains(methodTypes(), m.Type):
 		near := problem.Nearest(m.Type, methodTypes())
 		if near != "" {
 			near = "; did you mean \"" + near + "\"?"
 		}
-		v.wrong("unknown auto-auth method type %q%s", m.Type, near)
+		v.wrong("%sunknown auto-auth method type %q%s", at, m.Type, near)
 	}
 	v.when(m.MinBackoff > 0 && m.MaxBackoff > 0 && m.MinBackoff > m.MaxBackoff,
-		"auth handler: min_backoff cannot be greater than max_backoff")
+		at+"auth handler: min_backoff cannot be greater than max_backoff")
+}
+
+func (v *validator) identities() {
+	names := make([]string, 0, len(v.doc.Identities))
+	for _, i := range v.doc.Identities {
+		if slices.Contains(names, i.Name) {
+			v.wrong("identity %q: the name is used twice", i.Name)
+		}
+		names = append(names, i.Name)
+		at := fmt.Sprintf("identity %q: ", i.Name)
+		v.method(at, i.Method)
+		v.when(i.Method.WrapTTL != 0, at+"wrap_ttl is for auto_auth only: here nothing takes a wrapped token")
+	}
+	for i := range v.doc.Templates {
+		v.identityOf(i, v.doc.Templates[i].Identity, names)
+	}
+}
+
+// identityOf checks who reads for a template.
+func (v *validator) identityOf(i int, name string, names []string) {
+	if name == "" || slices.Contains(names, name) {
+		return
+	}
+	near := ""
+	if nearest := problem.Nearest(name, names); nearest != "" {
+		near = fmt.Sprintf("; did you mean %q?", nearest)
+	}
+	v.wrong("template[%d]: identity %q is not defined%s", i, name, near)
 }
 
 func (v *validator) sink(s Sink) {

@@ -20,7 +20,9 @@ func (v *validator) templates() {
 
 func (v *validator) template(i int, t Template) {
 	switch {
-	case t.Source == "" && t.Contents == "":
+	case t.Secret != "" && (t.Source != "" || t.Contents != ""):
+		v.wrong("template[%d]: secret and source or contents exclude each other", i)
+	case t.Source == "" && t.Contents == "" && t.Secret == "":
 		v.wrong("template[%d]: one of source and contents must be specified", i)
 	case t.Source != "" && t.Contents != "":
 		v.wrong("template[%d]: source and contents exclude each other", i)
@@ -31,11 +33,9 @@ func (v *validator) template(i int, t Template) {
 	if t.Wait != nil && t.Wait.Min > t.Wait.Max {
 		v.wrong("template[%d]: wait.min cannot be greater than wait.max", i)
 	}
+	v.ownTemplate(i, t)
 	if t.Exec == nil {
 		return
-	}
-	if len(t.Command) > 0 && len(t.Exec.Command) > 0 {
-		v.wrong("template[%d]: command and exec.command exclude each other", i)
 	}
 	v.signal(i, "kill_signal", t.Exec.KillSignal)
 	v.signal(i, "reload_signal", t.Exec.ReloadSignal)
@@ -64,8 +64,6 @@ func (v *validator) process() {
 	}
 	v.when(doc.Exec == nil, "env_template requires an exec block")
 	v.when(len(doc.EnvTemplates) == 0, "exec requires at least one env_template")
-	v.when(len(doc.Templates) > 0, "env_template and exec cannot be combined with template")
-	v.when(doc.APIProxy != nil, "env_template and exec cannot be combined with api_proxy")
 	if doc.Exec != nil {
 		v.exec(doc.Exec)
 	}

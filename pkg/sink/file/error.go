@@ -11,7 +11,7 @@ import (
 // Error is a failed delivery. It names the destination as it was given, never
 // a temporary name, and never the content.
 type Error struct {
-	Op   string // "write", "append to", "clean" or "inspect"
+	Op   string // "write", "write set", "append to", "clean" or "inspect"
 	Path string // as given by the caller
 	Err  error  // why; errors.Is finds the errno, such as syscall.ENOSPC
 }
@@ -26,6 +26,8 @@ var (
 	errNoPath        = errors.New("no path given")
 	errDirectory     = errors.New("destination is a directory")
 	errNotRegular    = errors.New("destination is not a regular file")
+	errNotDirectory  = errors.New("destination is not a directory")
+	errBusy          = errors.New("another process is writing to it")
 	errSymlink       = errors.New("destination is a symbolic link")
 	errSymlinkParent = errors.New("its directory is a symbolic link")
 )

@@ -1,4 +1,4 @@
-// Package file delivers bytes to one file, all or nothing.
+// Package file delivers bytes to one file, or to a set of files, all or nothing.
 //
 // A reader of the destination sees either the whole old content or the whole
 // new content, with mode and owner already right, whatever happens in between:
@@ -8,8 +8,9 @@
 //
 // Most callers need two functions: [Write], which leaves an identical file
 // alone, and [MemoryBacked], which tells whether a directory keeps secrets off
-// the disk. [WriteSide] serves the writeToFile template function and [Clean]
-// removes what killed runs left behind.
+// the disk. [WriteSet] changes several files of a directory in one step,
+// [WriteSide] serves the writeToFile template function and [Clean] removes what
+// killed runs left behind.
 //
 // A destination that is a symbolic link is compared through the link and, when
 // it differs, the link itself is replaced by a regular file; the file it

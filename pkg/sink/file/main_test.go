@@ -34,6 +34,8 @@ func play(part, path string) {
 	switch part {
 	case "alternate":
 		alternate(path)
+	case "sets":
+		alternateSets(path)
 	case "fill":
 		report(fill(path))
 	case "readonly":

@@ -21,6 +21,9 @@ const outputDelay = time.Second
 type grace struct {
 	signal  syscall.Signal
 	timeout time.Duration
+	// roster lists the programs of an application; nil for a command. The group
+	// of an application has the whole time to end, not only its leader.
+	roster *roster
 }
 
 // run starts a program as the leader of a new process group and waits for it.
@@ -33,9 +36,14 @@ func (g grace) run(ctx context.Context, cmd *exec.Cmd) error {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = outputDelay
-	if err := cmd.Start(); err != nil {
+	defer g.roster.lend(cmd)()
+	if err := children.start(cmd); err != nil {
 		return err
 	}
+	defer children.forget(cmd.Process.Pid)
+	cmd.Env = nil // holds secrets, and is not needed any more
+	g.roster.add(cmd.Process)
+	defer g.roster.remove(cmd.Process)
 	group := cmd.Process.Pid
 	exited := make(chan struct{})
 	go func() {
@@ -69,6 +77,9 @@ func (g grace) stop(group int, exited <-chan struct{}) {
 	defer late.Stop()
 	select {
 	case <-exited:
+		if g.roster != nil {
+			drain("/proc", group, late.C)
+		}
 	case <-late.C:
 	}
 	_ = unix.Kill(-group, unix.SIGKILL)

@@ -2,6 +2,8 @@ package process
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +14,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 )
 
 // A test binary started with this variable plays a program; the value says which.
@@ -26,7 +28,7 @@ func TestMain(m *testing.M) {
 	}
 	// Orphans of the programs under test become children of this process, as
 	// they do for process 1 of a container.
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+	if err := Adopt(); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -76,6 +78,124 @@ func play(part string) int {
 		fmt.Println(strings.Join(os.Environ(), "\n"))
 	case "args":
 		fmt.Printf("%q\n", os.Args[1:])
+	default:
+		return playApplication(name, arg)
+	}
+	return 0
+}
+
+// playApplication is a program to be supervised, or one that supervises.
+func playApplication(name, arg string) int {
+	switch name {
+	case "hear": // tells every signal, SIGTERM being the last
+		got := make(chan os.Signal, 100)
+		signal.Notify(got, append(Forwarded(), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)...)
+		fmt.Println("ready")
+		for sig := range got {
+			fmt.Println(signalName(sig))
+			if sig == syscall.SIGTERM {
+				return 0
+			}
+		}
+	case "deaf": // has to be killed
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("ready")
+		select {}
+	case "show": // tells variables, and waits to be ended
+		fmt.Println(os.Getenv("A"), os.Getenv("B"))
+		select {}
+	case "family": // a leader that ends at once, and a member that takes its time
+		startPart("closing", true)
+		select {}
+	case "closing":
+		got := make(chan os.Signal, 1)
+		signal.Notify(got, syscall.SIGTERM)
+		parent := os.Getppid()
+		fmt.Println("ready")
+		<-got
+		awaitOrphanhood(parent)
+		fmt.Println("closed")
+	case "orphans": // leaves some behind, out of the group, that end later
+		n, _ := strconv.Atoi(arg)
+		for range n {
+			startPart("orphan", false)
+		}
+	case "orphan":
+		fmt.Println("adopted by", awaitOrphanhood(0))
+	case "breed": // ends its orphans' parent, and goes on
+		if err := startPart("orphans:5", true).Wait(); err != nil {
+			panic(err)
+		}
+		fmt.Println("bred")
+		select {}
+	case "ask": // talks to its terminal
+		in := bufio.NewReader(os.Stdin)
+		got := make(chan os.Signal, 1)
+		signal.Notify(got, syscall.SIGINT)
+		fmt.Println("who?")
+		line, err := in.ReadString('\n')
+		fmt.Println("hello", strings.TrimSpace(line), err)
+		<-got
+		fmt.Println("interrupted")
+		return 5
+	case "supervise":
+		return playSupervisor("/proc/self/exe", arg)
+	case "interpret":
+		return playSupervisor("true; /proc/self/exe; exit $?", arg)
+	}
+	return 0
+}
+
+// startPart starts a part in the group of this program, or out of it.
+func startPart(part string, member bool) *exec.Cmd {
+	child := exec.Command("/proc/self/exe")
+	child.Env = append(os.Environ(), partVariable+"="+part)
+	child.Stdout = os.Stdout
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: !member}
+	if err := child.Start(); err != nil {
+		panic(err)
+	}
+	return child
+}
+
+// awaitOrphanhood waits until the parent is another one, or, without one to
+// compare with, process 1 or the supervisor whose number the environment tells.
+func awaitOrphanhood(parent int) int {
+	supervisor, _ := strconv.Atoi(os.Getenv("SUPERVISOR"))
+	for range time.Tick(time.Millisecond) {
+		now := os.Getppid()
+		if (parent != 0 && now != parent) || (parent == 0 && (now == supervisor || now == 1)) {
+			return now
+		}
+	}
+	return 0
+}
+
+// playSupervisor is a whole agent without secrets: it ends with the code of its
+// application, or with 0 when it is asked to end.
+func playSupervisor(line, part string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := Adopt(); err != nil {
+		panic(err)
+	}
+	s, err := NewSupervisor(SupervisorOptions{
+		Argv: []string{line},
+		Env:  []string{partVariable + "=" + part, fmt.Sprint("SUPERVISOR=", os.Getpid())},
+	})
+	if err != nil {
+		panic(err)
+	}
+	if err := s.Update(nil); err != nil {
+		panic(err)
+	}
+	err = s.Run(ctx)
+	if exit, ok := errors.AsType[*ExitError](err); ok {
+		fmt.Println(exit)
+		return exit.Code
+	}
+	if err != nil {
+		panic(err)
 	}
 	return 0
 }

@@ -1,5 +1,6 @@
-// Package process runs a command of the user after a render, without needing a
-// shell in the image.
+// Package process runs the programs of the user, without needing a shell in the
+// image: commands after a render, and the application itself with an environment
+// that changes.
 //
 // A [Command] of several words is executed directly. A single text with blanks
 // or shell syntax is a shell line, and an embedded POSIX interpreter runs it:
@@ -13,7 +14,13 @@
 // nothing of the command is left that it waits for: commands in the background
 // of a shell line ("&") are waited for too.
 //
-// Most callers need two functions: [Command.Run] and [FilterEnv].
+// A [Supervisor] keeps one application running, by the same rules of what a
+// shell line is. [Supervisor.Update] hands it the newest variables, for which it
+// is started and, if so wanted, started again; [Reap] buries its orphans where
+// this process is the first of a container.
+//
+// For commands most callers need two functions: [Command.Run] and [FilterEnv];
+// for an application [NewSupervisor] and [Supervisor.Run].
 //
 // What the interpreter lacks is refused before anything runs: process
 // substitution, coprocesses, and descriptors other than 0, 1 and 2. The line
@@ -55,6 +62,10 @@ type Command struct {
 	// Stdout and Stderr get the output; nil: it is discarded. They are never
 	// written to by two goroutines at a time.
 	Stdout, Stderr io.Writer
+
+	// What follows is for an application; a command has no input.
+	stdin  *os.File
+	roster *roster
 }
 
 // Error is a command that failed. It names the program, never its arguments,
@@ -138,8 +149,19 @@ func (c Command) withDefaults() Command {
 }
 
 func (c Command) execute(ctx context.Context, path string) error {
-	g := grace{signal: c.KillSignal, timeout: c.KillTimeout}
-	return g.run(ctx, &exec.Cmd{Path: path, Args: c.Argv, Env: c.Env, Stdout: c.Stdout, Stderr: c.Stderr})
+	return c.grace().run(ctx, &exec.Cmd{Path: path, Args: c.Argv, Env: c.Env, Stdin: c.input(), Stdout: c.Stdout, Stderr: c.Stderr})
+}
+
+func (c Command) grace() grace {
+	return grace{signal: c.KillSignal, timeout: c.KillTimeout, roster: c.roster}
+}
+
+// input is nil, and no nil file in an interface, where there is none.
+func (c Command) input() io.Reader {
+	if c.stdin == nil {
+		return nil
+	}
+	return c.stdin
 }
 
 // verdict turns the end of the work into the error of the command.

@@ -55,21 +55,34 @@ func readProc(dir string, pid int) (proc, bool) {
 	return proc{pid: pid, comm: comm, start: start, dir: dir}, ok && state != "Z" && state != "X"
 }
 
-// parseStat reads "pid (comm) state ..." of proc(5). comm may hold blanks and
-// parentheses; the last one ends it. The start time is field 22, that is
-// field 20 when state is the first.
+// Where statFields puts what proc(5) counts from 1, with state as number 3: so
+// the time of the start, number 22, is at 19.
+const (
+	fieldState  = 0
+	fieldParent = 1
+	fieldGroup  = 2
+	fieldStart  = 19
+)
+
+// parseStat reads what find asks of a process.
 func parseStat(stat string) (comm, state string, start uint64, ok bool) {
-	const startField = 22 - 3
+	comm, fields, ok := statFields(stat)
+	if !ok {
+		return "", "", 0, false
+	}
+	start, err := strconv.ParseUint(fields[fieldStart], 10, 64)
+	return comm, fields[fieldState], start, err == nil
+}
+
+// statFields splits "pid (comm) state ..." of proc(5) into comm and the fields
+// behind it. comm may hold blanks and parentheses; the last one ends it.
+func statFields(stat string) (comm string, fields []string, ok bool) {
 	open, end := strings.IndexByte(stat, '('), strings.LastIndexByte(stat, ')')
 	if open < 0 || end < open {
-		return "", "", 0, false
+		return "", nil, false
 	}
-	fields := strings.Fields(stat[end+1:])
-	if len(fields) <= startField {
-		return "", "", 0, false
-	}
-	start, err := strconv.ParseUint(fields[startField], 10, 64)
-	return stat[open+1 : end], fields[0], start, err == nil
+	fields = strings.Fields(stat[end+1:])
+	return stat[open+1 : end], fields, len(fields) > fieldStart
 }
 
 // argv is the command line; empty for a kernel thread.

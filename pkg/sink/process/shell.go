@@ -31,6 +31,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 type shell struct {
 	grace    grace
 	env      []string
+	stdin    io.Reader
 	stdout   io.Writer
 	stderr   io.Writer
 	procRoot string
@@ -44,9 +45,9 @@ type shell struct {
 
 func newShell(c Command) *shell {
 	return &shell{
-		grace:  grace{signal: c.KillSignal, timeout: c.KillTimeout},
-		env:    c.Env,
-		stdout: c.Stdout, stderr: c.Stderr,
+		grace: c.grace(),
+		env:   c.Env,
+		stdin: c.input(), stdout: c.Stdout, stderr: c.Stderr,
 		procRoot: "/proc",
 	}
 }
@@ -62,7 +63,7 @@ func (s *shell) run(ctx context.Context, line string) error {
 		return fmt.Errorf("find the working directory: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	err = s.interpret(ctx, sc, sc.stmts, room{env: variables(s.env), dir: dir, stdout: s.stdout, stderr: s.stderr})
+	err = s.interpret(ctx, sc, sc.stmts, room{env: variables(s.env), dir: dir, stdin: s.stdin, stdout: s.stdout, stderr: s.stderr})
 	if late := s.jobs.wait(ctx); err == nil {
 		err = late
 	}

@@ -72,6 +72,8 @@ func TestShellLines(t *testing.T) {
 		"NestedFile":      {line: "cd DIR; echo 'echo $1' > s; sh s arg; rm s", out: "arg\n"},
 		"NestedSyntax":    {line: "sh -c 'if'", errs: "sh: shell syntax: 1:1: `if` must be followed by a statement list\n", status: 2},
 		"NestedNoText":    {line: "sh -c", errs: "sh: -c needs a text\n", status: 2},
+		"NestedCommas":    {line: `sh -c 'echo a,b; echo "c, d"'`, out: "a,b\nc, d\n"},
+		"NestedList":      {line: `x=a; /bin/sh -c "x=b; echo $x \$x \$(echo \"$x c\")"`, reason: "each shell expands what is its own", out: "a b a c\n"},
 		"NestedOption":    {line: "sh -Z", errs: "sh: unknown option -Z\n", status: 2},
 		"NestedNoFile":    {line: "sh /no/such", errs: "sh: open /no/such: no such file or directory\n", status: 2},
 		"NestedBg":        {line: "sh -c 'sleep 0.01; echo x' & sh -c 'echo y &'; wait", out: "y\nx\n"},

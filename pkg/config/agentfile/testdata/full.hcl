@@ -2,6 +2,7 @@
 pid_file                 = "/run/agent.pid"
 exit_after_auth          = "true"
 revoke_on_shutdown       = true
+reload_on_change         = false
 disable_idle_connections = ["auto-auth", "templating"]
 disable_keep_alives      = ["caching"]
 disable_mlock            = true
@@ -57,6 +58,24 @@ auto_auth {
   sink {
     type = "file"
     config { path = "/plain" }
+  }
+}
+
+identity "partner" {
+  vault {
+    address   = "https://partner:8200"
+    namespace = "partner"
+    retry { num_retries = 3 }
+  }
+  method "jwt" {
+    mount_path = "auth/partner"
+    config { path = "/partner/jwt" role = "orders" }
+  }
+}
+identity "admin" {
+  method {
+    type = "kubernetes"
+    config { role = "admin" }
   }
 }
 

@@ -4,11 +4,13 @@ import (
 	"maps"
 	"slices"
 
+	credGCP "github.com/hashicorp/vault-plugin-auth-gcp/plugin"
 	credJWT "github.com/hashicorp/vault-plugin-auth-jwt"
 	credKube "github.com/hashicorp/vault-plugin-auth-kubernetes"
 	secretsKube "github.com/hashicorp/vault-plugin-secrets-kubernetes"
 	logicalKv "github.com/hashicorp/vault-plugin-secrets-kv"
 	credAppRole "github.com/hashicorp/vault/builtin/credential/approle"
+	credAWS "github.com/hashicorp/vault/builtin/credential/aws"
 	credCert "github.com/hashicorp/vault/builtin/credential/cert"
 	credLdap "github.com/hashicorp/vault/builtin/credential/ldap"
 	credUserpass "github.com/hashicorp/vault/builtin/credential/userpass"
@@ -30,7 +32,9 @@ func builtin() registry {
 	return registry{
 		consts.PluginTypeCredential: {
 			"approle":    factory(credAppRole.Factory),
+			"aws":        factory(credAWS.Factory),
 			"cert":       factory(credCert.Factory),
+			"gcp":        factory(credGCP.Factory),
 			"jwt":        factory(credJWT.Factory),
 			"kubernetes": factory(credKube.Factory),
 			"ldap":       factory(credLdap.Factory),

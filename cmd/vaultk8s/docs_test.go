@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/vaultk8s/vaultk8s/internal/golden"
+	"github.com/vaultk8s/vaultk8s/pkg/config"
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
+)
+
+// TestAgentPage makes docs/agent.md of its hand-written text and of what the
+// program knows about its flags, variables and keys.
+func TestAgentPage(t *testing.T) {
+	page := newPage(newAgentCommand())
+	text, err := template.New("agent.md.tmpl").Delims("<%", "%>").Funcs(template.FuncMap{
+		"flags": page.flags, "variables": page.variables, "keys": page.keys,
+	}).ParseFiles(filepath.Join("testdata", "docs", "agent.md.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := text.Execute(&out, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "agent.md"))
+	for _, k := range agentfile.Keys() {
+		if !page.shown[k.Path] {
+			t.Errorf("the page has no table for the block of key %q", k.Path)
+		}
+	}
+}
+
+// page makes the tables of a page.
+type page struct {
+	command *cobra.Command
+	shown   map[string]bool // keys of the document that are in a table
+}
+
+func newPage(command *cobra.Command) *page {
+	return &page{command: command, shown: map[string]bool{}}
+}
+
+// table writes rows of cells below a heading, in the notation of Markdown.
+func table(heading string, rows [][]string) string {
+	var b strings.Builder
+	columns := strings.Split(heading, "|")
+	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	for _, cells := range rows {
+		for _, cell := range cells {
+			fmt.Fprintf(&b, "| %s ", strings.ReplaceAll(cell, "|", `\|`))
+		}
+		b.WriteString("|\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// code sets text as code, and nothing as nothing.
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
+
+func (p *page) flags() string {
+	variables := map[string][]string{}
+	for _, k := range config.Keys() {
+		if k.Flag != "" {
+			variables[k.Flag] = k.Env
+		}
+	}
+	var rows [][]string
+	p.command.Flags().VisitAll(func(f *pflag.Flag) {
+		var names []string
+		for _, name := range variables[f.Name] {
+			if !strings.HasPrefix(name, "BAO_") {
+				names = append(names, code(name))
+			}
+		}
+		value := f.DefValue
+		if value == "[]" {
+			value = ""
+		}
+		rows = append(rows, []string{code("-" + f.Name), strings.Join(names, ", "), code(value), f.Usage})
+	})
+	return table("flag|variables|default|effect", rows)
+}
+
+// variables lists those without a flag.
+func (p *page) variables() string {
+	var rows [][]string
+	for _, k := range config.Keys() {
+		section, _, _ := strings.Cut(k.Key, ".")
+		if len(k.Env) == 0 || k.Flag != "" || section == "auth" {
+			continue
+		}
+		var names []string
+		for _, name := range k.Env {
+			if !strings.HasPrefix(name, "BAO_") {
+				names = append(names, code(name))
+			}
+		}
+		rows = append(rows, []string{strings.Join(names, ", "), code(k.Default), k.Effect})
+	}
+	return table("variables|default|effect", rows)
+}
+
+// keys lists the keys of a block and of the blocks within it, but for those that
+// have a table of their own.
+func (p *page) keys(block string, apart ...string) string {
+	var rows [][]string
+	for _, k := range agentfile.Keys() {
+		if !below(k.Path, block) || slices.ContainsFunc(apart, func(other string) bool { return below(k.Path, other) }) {
+			continue
+		}
+		p.shown[k.Path] = true
+		effect := k.Effect
+		if k.Ours {
+			effect += " †"
+		}
+		name := strings.TrimPrefix(strings.TrimPrefix(k.Path, block), ".")
+		rows = append(rows, []string{code(name), k.Type, code(k.Default), effect})
+	}
+	return table("key|type|default|effect", rows)
+}
+
+// below tells whether a key belongs to the table of a block: to that of the top
+// level belong only keys without a dot.
+func below(path, block string) bool {
+	if block == "" {
+		return !strings.Contains(path, ".")
+	}
+	return strings.HasPrefix(path, block+".")
+}
+
+// The documents on the page are such as the agent takes.
+func TestExamplesOfTheAgentPage(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "agent.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := strings.Split(string(content), "```hcl\n")[1:]
+	if len(examples) < 4 {
+		t.Fatalf("only %d examples", len(examples))
+	}
+	for _, rest := range examples {
+		src, _, _ := strings.Cut(rest, "```")
+		doc, warnings, err := agentfile.Decode("example", []byte(src))
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("%v %v\n%s", err, warnings, src)
+			continue
+		}
+		if doc.AutoAuth == nil {
+			continue // a piece of a document
+		}
+		if err := doc.Validate(); err != nil {
+			t.Errorf("%v\n%s", err, src)
+		}
+	}
+}

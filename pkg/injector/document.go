@@ -1,0 +1,231 @@
+package injector
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
+)
+
+// encodeDocument writes a document for the variable VAULT_CONFIG.
+func encodeDocument(doc *agentfile.Document) (string, error) {
+	text, err := agentfile.Encode(doc)
+	if err != nil {
+		return "", err
+	}
+	encoded := base64.StdEncoding.EncodeToString(text)
+	if len(encoded) > maxDocument {
+		return "", &tooLargeError{len(encoded)}
+	}
+	return encoded, nil
+}
+
+// maxDocument is what a variable can hold: Linux refuses to start a program with
+// one above 32 pages of 4096 bytes, which include name, equals sign and a final
+// zero byte.
+const maxDocument = 32*4096 - len(documentVariable) - 2
+
+// tooLargeError is a document that no container would start with.
+type tooLargeError struct{ size int }
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("%sthe templates of %sagent-inject-template-NAME are too large: the agent's document has %d bytes, more than the %d of an environment variable; use %sagent-extra-config or %sagent-inject-template-file-NAME",
+		atPatch, Prefix, e.size, maxDocument, OwnPrefix, Prefix)
+}
+
+// document is what the init container or the sidecar reads. For an old agent it
+// holds nothing that the old injector did not write.
+func (p *plan) document(init bool) *agentfile.Document {
+	doc := agentfile.New()
+	doc.Vault = p.connection()
+	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method(), Sinks: p.sinks()}
+	doc.ExitAfterAuth = init
+	doc.PIDFile = dirHome + "/.pid"
+	doc.TemplateConfig = p.templateConfig()
+	doc.DisableIdleConnections, doc.DisableKeepAlives = p.idle, p.alive
+	doc.Telemetry = p.telemetry
+	doc.RevokeOnShutdown = p.revoke && p.ours() && !init
+	doc.Identities = p.identities()
+	for _, s := range p.secrets {
+		doc.Templates = append(doc.Templates, p.templateOf(s))
+	}
+	p.serve(doc)
+	return doc
+}
+
+// serve adds listener and cache.
+func (p *plan) serve(doc *agentfile.Document) {
+	if !p.listens() {
+		return
+	}
+	doc.Listeners = []agentfile.Listener{{
+		Type: "tcp", Address: "127.0.0.1:" + p.cache.port, TLSDisable: true, EnableQuit: p.quit,
+	}}
+	// The old agent opens no listener without a cache, even an empty one.
+	doc.Cache = &agentfile.Cache{}
+	if !p.cacheServes() {
+		return
+	}
+	doc.Cache.UseAutoAuthToken = p.cache.useToken
+	if p.hasInit() && p.hasSidecar() {
+		doc.Cache.Persist = &agentfile.Persist{Type: "kubernetes", Path: dirCache, ExitOnErr: p.cache.exitOnErr}
+	}
+}
+
+func (p *plan) connection() *agentfile.Vault {
+	v := p.vault
+	return &agentfile.Vault{
+		Address: v.address, CACert: v.caCert, CAPath: v.caPath, ClientCert: v.clientCert, ClientKey: v.clientKey,
+		TLSSkipVerify: v.skipVerify, TLSServerName: v.serverName,
+	}
+}
+
+func (p *plan) method() agentfile.Method {
+	config := map[string]string{}
+	if p.token.volume != "" {
+		config["token_path"] = p.token.path()
+	}
+	maps.Copy(config, p.auth.config)
+	return agentfile.Method{
+		Type: p.auth.kind, MountPath: p.auth.path, Namespace: p.vault.namespace, Config: config,
+		MinBackoff: p.auth.minBackoff, MaxBackoff: p.auth.maxBackoff, ExitOnErr: p.auth.exitOnErr,
+	}
+}
+
+// identities are the second ways to log in; each says only what is different.
+func (p *plan) identities() []agentfile.Identity {
+	var all []agentfile.Identity
+	for _, s := range p.secrets {
+		if s.identity != s.name {
+			continue // none, or that of a secret before it
+		}
+		one := agentfile.Identity{Name: s.identity, Method: p.method()}
+		if s.address != "" {
+			one.Vault = &agentfile.Vault{Address: s.address}
+		}
+		one.Method.Namespace = or(s.namespace, one.Method.Namespace)
+		one.Method.Type = or(s.authType, one.Method.Type)
+		one.Method.MountPath = or(s.authPath, one.Method.MountPath)
+		if s.role != "" {
+			one.Method.Config["role"] = s.role
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func or(first, second string) string {
+	if first != "" {
+		return first
+	}
+	return second
+}
+
+func (p *plan) sinks() []agentfile.Sink {
+	sinks := []agentfile.Sink{fileSink(dirHome + "/.vault-token")}
+	if p.injectToken {
+		sinks = append(sinks, fileSink(path.Join(p.secretDir, "token")))
+	}
+	return sinks
+}
+
+func fileSink(name string) agentfile.Sink {
+	return agentfile.Sink{Type: "file", Path: name, Mode: agentfile.DefaultSinkMode}
+}
+
+// templateConfig keeps the agent's defaults where nothing is said.
+func (p *plan) templateConfig() agentfile.TemplateConfig {
+	c := agentfile.NewTemplateConfig()
+	c.ExitOnRetryFailure = p.template.exitOnRetryFailure
+	if p.template.interval > 0 {
+		c.StaticSecretRenderInterval = p.template.interval
+	}
+	if p.template.connections > 0 {
+		c.MaxConnectionsPerHost = p.template.connections
+	}
+	if p.template.threshold > 0 {
+		c.LeaseRenewalThreshold = p.template.threshold
+	}
+	return c
+}
+
+func (p *plan) templateOf(s *secretPlan) agentfile.Template {
+	t := agentfile.NewTemplate()
+	t.Destination = s.destination
+	t.LeftDelim, t.RightDelim = s.left, s.right
+	t.ErrorOnMissingKey = s.errorOnMissing
+	t.Perms, _ = fileMode(s.perms) // checked when it was read
+	t.Identity = s.identity
+	t.Command = s.commands()
+	switch {
+	case s.contents != "":
+		t.Contents = s.contents
+	case s.source != "":
+		t.Source = s.source
+	case s.format != "":
+		t.Secret, t.Format = s.path, s.format
+	default:
+		t.Contents = p.defaultContents(s)
+	}
+	if name, key, ok := strings.Cut(s.kubernetesSecret, "/"); ok {
+		t.KubernetesSecret = &agentfile.KubernetesSecret{Name: name, Key: key}
+	}
+	return t
+}
+
+// commands is one line for a shell: the user's command, then the signal. The
+// process is named in full, so that no other one gets the signal by accident.
+func (s *secretPlan) commands() []string {
+	line := s.command
+	if name, process, ok := strings.Cut(s.signal, ":"); ok {
+		signal := "pkill -" + name + " -x " + process
+		if line == "" {
+			line = signal
+		} else {
+			line += "\n" + signal
+		}
+	}
+	if line == "" {
+		return nil
+	}
+	return []string{line}
+}
+
+// defaultContents is the default template in the secret's own delimiters.
+func (p *plan) defaultContents(s *secretPlan) string {
+	action := func(text string) string { return s.left + " " + text + " " + s.right }
+	with := action("with secret " + strconv.Quote(s.path))
+	if p.defaultTemplate == templateJSON {
+		return with + action(".Data | toJSON") + "\n" + action("end")
+	}
+	return with + action("range $k, $v := .Data") + action("$k") + ": " + action("$v") + "\n" + action("end") + action("end")
+}
+
+// envDocument is what a wrapped command reads. The log is configured here and
+// not by variables, which would reach the application.
+func (p *plan) envDocument() *agentfile.Document {
+	doc := agentfile.New()
+	doc.Vault = p.connection()
+	if n, err := strconv.Atoi(p.vault.maxRetries); err == nil {
+		doc.Vault.NumRetries = n
+		if n == 0 {
+			doc.Vault.NumRetries = -1
+		}
+	}
+	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method()}
+	doc.TemplateConfig = p.templateConfig()
+	doc.Log = agentfile.Log{Level: p.logLevel, Format: p.logFormat}
+	doc.RevokeOnShutdown = p.revoke
+	doc.Exec = &agentfile.Exec{RestartOnChange: p.envRestart, RestartStopSignal: "SIGTERM"}
+	for _, v := range p.env {
+		t := agentfile.NewEnvTemplate(v.name)
+		t.Contents = v.template()
+		t.ErrorOnMissingKey = true
+		doc.EnvTemplates = append(doc.EnvTemplates, t)
+	}
+	return doc
+}
