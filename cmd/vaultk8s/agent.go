@@ -28,6 +28,7 @@ func newAgentCommand() *cobra.Command {
 	var documents []string
 	var shared string
 	var verify bool
+	var old oldFlags
 	c := &cobra.Command{
 		Use:   "agent",
 		Short: "Run beside an application: log in, render templates to files, keep them fresh",
@@ -44,15 +45,16 @@ orderly end, that of the application where the document runs one, and 1 otherwis
   VAULT_CONFIG=$(base64 -w0 config.hcl) vaultk8s agent`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return runAgent(agentSource{command: c, documents: documents, shared: shared}, verify)
+			return runAgent(agentSource{command: c, documents: documents, shared: shared, old: &old}, verify)
 		},
 	}
 	flags := c.Flags()
-	flags.StringArrayVar(&documents, "config", nil, "agent document: a file, or a directory of .hcl and .json files; may be repeated")
+	flags.StringArrayVar(&documents, "config", nil, "agent document: a file, a directory of .hcl and .json files, or env:NAME for a variable that holds one in base64; may be repeated")
 	flags.StringVar(&shared, "shared-config", "", "the file that all modes share, in YAML")
 	flags.BoolVar(&verify, "test-verify-only", false, "check the configuration and end")
 	config.AddFlags(flags, "vault", "log", "telemetry", "agent")
-	c.AddCommand(newReadyCommand(), newGenerateConfigCommand())
+	old.add(flags)
+	c.AddCommand(newReadyCommand(), newInstallCommand(), newGenerateConfigCommand())
 	return c
 }
 
@@ -85,6 +87,7 @@ type agentSource struct {
 	command   *cobra.Command
 	documents []string // files and directories; none: the variable
 	shared    string
+	old       *oldFlags
 }
 
 // options turns flags, environment and documents into the options of an agent.
@@ -123,7 +126,7 @@ func (s agentSource) read() (*config.Config, *agentfile.Document, agentfile.Warn
 		return nil, nil, nil, err
 	}
 	agent.Apply(settings, document)
-	return settings, document, warnings, nil
+	return settings, document, warnings, s.old.apply(settings)
 }
 
 // files lists what read reads, with the files of directories as they are now.

@@ -81,6 +81,9 @@ func (p *page) flags() string {
 	}
 	var rows [][]string
 	p.command.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
 		var names []string
 		for _, name := range variables[f.Name] {
 			if !strings.HasPrefix(name, "BAO_") {

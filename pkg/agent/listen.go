@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -26,7 +27,7 @@ type gate struct {
 }
 
 type gateSpec struct {
-	upstream   bool // requests are passed on, and not only the agent's own endpoints served
+	upstream   string // whose eyes requests are passed on with; "": only the agent's own endpoints are served
 	useToken   string
 	prepend    bool
 	cache      bool
@@ -50,7 +51,7 @@ func (a *Agent) newListeners(p *plan, before *plan) error {
 		return err
 	}
 	p.gate = a.newGate(gateSpec{
-		upstream: doc.Cache != nil || doc.APIProxy != nil, useToken: doc.UseAutoAuthToken(),
+		upstream: p.passesOnTo(), useToken: doc.UseAutoAuthToken(),
 		prepend: doc.APIProxy != nil && doc.APIProxy.PrependConfiguredNamespace, cache: doc.Cache != nil,
 		prometheus: telemetry.ReadStanza(doc.Telemetry).Prometheus,
 	}, before)
@@ -83,6 +84,20 @@ func (a *Agent) newPlainClient(p *plan, before *plan) error {
 	return err
 }
 
+// passesOnTo names where requests of others go, so that a cache is never kept for
+// another server or identity; "" where they are not passed on.
+func (p *plan) passesOnTo() string {
+	if !proxies(p.document) {
+		return ""
+	}
+	v := p.config.Vault
+	name := v.Address + " " + v.Namespace
+	if l := p.main(); l != nil {
+		name += fmt.Sprintf(" %+v", l.identity)
+	}
+	return name
+}
+
 // upstream is where the proxy sends requests.
 func (p *plan) upstream() proxy.Upstream {
 	switch {
@@ -108,7 +123,7 @@ func (a *Agent) newGate(spec gateSpec, before *plan) *gate {
 		},
 		Agent: proxy.Endpoints{Metrics: telemetry.MetricsHandler(m, spec.prometheus), Quit: func() { a.stop(errFinished) }},
 	}
-	if spec.upstream {
+	if spec.upstream != "" {
 		o.Upstream = func() proxy.Upstream { return a.now().upstream() }
 	}
 	if spec.cache {

@@ -10,11 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/vaultk8s/vaultk8s/pkg/agent"
-	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
-	"github.com/vaultk8s/vaultk8s/pkg/render"
 )
 
 // overSocket returns a client of a unix socket.
@@ -162,14 +158,4 @@ template {
 			}
 		}
 	})
-}
-
-func TestDocumentAndRendererKnowTheSameFormats(t *testing.T) {
-	var rendered []string
-	for _, f := range render.Formats() {
-		rendered = append(rendered, f.Name)
-	}
-	if diff := cmp.Diff(rendered, agentfile.Formats()); diff != "" {
-		t.Errorf("formats (-render +agentfile):\n%s", diff)
-	}
 }

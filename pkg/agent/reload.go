@@ -58,7 +58,11 @@ func (a *Agent) watchConfiguration() {
 	if a.o.Reload == nil || a.o.Config.Agent.ExitAfterAuth {
 		return
 	}
-	a.watch(a.configurationFiles, configurationInterval, a.askReload)
+	a.watch(a.configurationFiles, configurationInterval, func() {
+		if wanted := a.now().document.ReloadOnChange; wanted == nil || *wanted {
+			a.askReload()
+		}
+	})
 }
 
 func (a *Agent) configurationFiles() []string {

@@ -180,10 +180,10 @@ func (o *object) refresh(class, usual time.Duration) time.Duration {
 	switch {
 	case own > 0:
 		return own
-	case class > 0:
-		return class
 	case o.method() != "GET" && o.method() != "LIST":
 		return never
+	case class > 0:
+		return class
 	}
 	return usual
 }

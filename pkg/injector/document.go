@@ -167,7 +167,10 @@ func (p *plan) templateOf(s *secretPlan) agentfile.Template {
 	case s.source != "":
 		t.Source = s.source
 	case s.format != "":
-		t.Secret, t.Format = s.path, s.format
+		t.Secret, t.Format, t.Keys = s.path, s.format, s.keys
+		if s.isKeystore() {
+			t.Keystore = &s.keystore
+		}
 	default:
 		t.Contents = p.defaultContents(s)
 	}

@@ -30,12 +30,6 @@ func testOptions() Options {
 	o.Image = "registry.example.com/vaultk8s/vaultk8s:1.0"
 	o.VaultAddress = "http://vault.vault.svc:8200"
 	o.CheckTemplate = checkActions
-	o.CheckFormat = func(name string) error {
-		if name == "" || strings.Contains("json yaml env properties", name) {
-			return nil
-		}
-		return fmt.Errorf("%q is not a format", name)
-	}
 	return o
 }
 

@@ -57,9 +57,6 @@ type Options struct {
 	// nil checks nothing. It is given from outside, because the template language
 	// knows Vault and this package does not.
 	CheckTemplate func(text, left, right string) error `json:"-"`
-	// CheckFormat returns an error for a format that the agent does not know; nil
-	// checks nothing.
-	CheckFormat func(name string) error `json:"-"`
 }
 
 // The defaults that other parts of the program need, too.

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
 )
 
 // Words of annotations and options.
@@ -128,6 +130,8 @@ type secretPlan struct {
 	preserveCase           *bool
 	format                 string
 	kubernetesSecret       string
+	keys                   []string
+	keystore               agentfile.Keystore
 	containers             []string // nil: as the plan's
 	role, namespace        string
 	address                string

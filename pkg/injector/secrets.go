@@ -108,6 +108,7 @@ func (p *parser) shape(s *secretPlan) {
 	case s.contents != "":
 		p.checkTemplate(s.contentsKey, s.contents, s.left, s.right)
 	}
+	p.formatOf(s, key)
 }
 
 // checkTemplate refuses a template that does not parse. An old agent may know

@@ -58,6 +58,22 @@ func ownSecretRows() []row {
 			effect: "Shape of the file in place of a template, such as `json`, `yaml`, `env` or `properties`. The entries of a KV v2 secret are taken out of their `data`.",
 		},
 		{
+			name: "agent-inject-keys-NAME", kind: "list", fallback: "all", needsOurs: true, set: list(inSecret(func(s *secretPlan) *[]string { return &s.keys })),
+			effect: "The keys of the secret that the format takes; `raw` takes one.",
+		},
+		{
+			name: "agent-keystore-password-file-NAME", kind: "path", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.keystore.PasswordFile }),
+			effect: "File with the password of the keystore, for the formats `pkcs12` and `jks`.",
+		},
+		{
+			name: "agent-keystore-password-key-NAME", kind: "text", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.keystore.PasswordKey }),
+			effect: "Key of the secret that holds that password.",
+		},
+		{
+			name: "agent-keystore-alias-NAME", kind: "text", fallback: "`certificate`", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.keystore.Alias }),
+			effect: "Alias in the keystore, for the format `jks`.",
+		},
+		{
 			name: "agent-signal-NAME", kind: "SIGNAL:PROCESS", set: at(func(s *secretPlan) *string { return &s.signal }),
 			effect: "Sends the signal to the process, as in `HUP:nginx`, after each change of the file. The pod's processes are shared for it; the agent must run as the user of the process.",
 		},
@@ -101,19 +117,4 @@ func ownEnvRows() []row {
 			effect: "How the agent comes into the application's container: an init container copies it to a memory volume, or its image is mounted, which needs Kubernetes 1.33 or newer.",
 		},
 	}
-}
-
-// format checks the word if the program knows how.
-func format(p *parser, a arg) {
-	if p.o.CheckFormat != nil {
-		if err := p.o.CheckFormat(a.value); err != nil {
-			p.refuse(atAgent, "%s: %w", a.key, err)
-			return
-		}
-	}
-	if a.value == "" {
-		p.refuse(atAgent, "%s is empty", a.key)
-		return
-	}
-	p.secret(a).format = a.value
 }

@@ -77,19 +77,10 @@ func (p *Proxy) shared(ctx context.Context, x *exchange) (*http.Response, error)
 // lets the caller go on beside others: the answer is not one to be shared.
 func (c *cache) enter(ctx context.Context, k key) (*http.Response, *turn, error) {
 	for {
-		c.mu.Lock()
-		if e := c.entries[k]; e != nil && e.usable(time.Now()) {
-			defer c.mu.Unlock()
-			return e.answer(time.Now()), nil, nil
+		hit, mine, running := c.look(k)
+		if hit != nil || mine != nil {
+			return hit, mine, nil
 		}
-		running := c.turns[k]
-		if running == nil {
-			mine := &turn{done: make(chan struct{})}
-			c.turns[k] = mine
-			c.mu.Unlock()
-			return nil, mine, nil
-		}
-		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil, nil, ctx.Err()
@@ -99,6 +90,23 @@ func (c *cache) enter(ctx context.Context, k key) (*http.Response, *turn, error)
 			return nil, nil, nil
 		}
 	}
+}
+
+// look finds the answer to a request, or begins a turn where there is none, or
+// finds the one that is under way.
+func (c *cache) look(k key) (hit *http.Response, mine, running *turn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if e := c.entries[k]; e != nil && e.usable(now) {
+		return e.answer(now), nil, nil
+	}
+	if other := c.turns[k]; other != nil {
+		return nil, nil, other
+	}
+	mine = &turn{done: make(chan struct{})}
+	c.turns[k] = mine
+	return nil, mine, nil
 }
 
 // leave lets those go on who waited. After a failure they come one by one, so

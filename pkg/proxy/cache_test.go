@@ -184,14 +184,15 @@ func TestEqualRequestsGoOneByOne(t *testing.T) {
 				w.vault.Fault(tc.fault)
 				begun := time.Now()
 				answers := make(chan answer, 50)
-				for i := range cap(answers) {
-					ctx, cancel := context.WithCancel(t.Context())
-					defer cancel()
-					go func() { answers <- w.askWith(ctx, "GET", tc.path, "") }()
-					synctest.Wait() // the first is the first
-					if i == 0 && tc.cancel {
-						time.AfterFunc(500*time.Millisecond, cancel)
-					}
+				first, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go func() { answers <- w.askWith(first, "GET", tc.path, "") }()
+				synctest.Wait() // the first is the first
+				if tc.cancel {
+					time.AfterFunc(500*time.Millisecond, cancel)
+				}
+				for range cap(answers) - 1 {
+					go func() { answers <- w.ask("GET", tc.path, "") }()
 				}
 				bodies := map[string]int{}
 				for range cap(answers) {
@@ -249,7 +250,7 @@ func TestDifferentRequestsDoNotWait(t *testing.T) {
 func TestFullCachePassesOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		body := func(n int) string {
-			return fmt.Sprintf(`{"lease_id":"a/%d","lease_duration":3600,"renewable":true,"data":{"a":"%s"}}`, n, strings.Repeat("x", 1<<20-200))
+			return fmt.Sprintf(`{"lease_id":"a/%d","lease_duration":3600,"renewable":true,"data":{"a":%q}}`, n, strings.Repeat("x", 1<<20-200))
 		}
 		n := 0
 		client := transportClient(t, config.Vault{}, func(r *http.Request) (*http.Response, error) {

@@ -179,8 +179,8 @@ func (x *exchange) streams() bool {
 }
 
 // outgoing is the request with its token.
-func (x *exchange) outgoing() *http.Request {
-	out := x.request.Clone(x.request.Context())
+func (x *exchange) outgoing(ctx context.Context) *http.Request {
+	out := x.request.Clone(ctx)
 	if !x.token.Empty() {
 		out.Header.Set(headerToken, x.token.Reveal())
 	}

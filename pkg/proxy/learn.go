@@ -92,9 +92,9 @@ func (x *exchange) isRenewal() bool {
 	if x.isAny("auth/token/renew", "auth/token/renew-self", "auth/token/renew-accessor") {
 		return true
 	}
-	_, lease := x.below("sys/leases/renew")
-	_, legacy := x.below("sys/renew")
-	return lease || legacy
+	_, isLease := x.below("sys/leases/renew")
+	_, isLegacy := x.below("sys/renew")
+	return isLease || isLegacy
 }
 
 // prolong notes that an application renewed something that is in the cache. It

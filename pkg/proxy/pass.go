@@ -59,7 +59,7 @@ func (p *Proxy) answer(ctx context.Context, x *exchange) (*http.Response, error)
 // more, the agent logs in again; a request that the proxy gave that token to is
 // repeated with the new one, and others keep the answer.
 func (p *Proxy) send(ctx context.Context, x *exchange) (*http.Response, error) {
-	answer, err := x.upstream.Client.Forward(ctx, x.outgoing())
+	answer, err := x.upstream.Client.Forward(ctx, x.outgoing(ctx))
 	if err != nil || !x.agents {
 		return answer, err
 	}
@@ -75,7 +75,7 @@ func (p *Proxy) send(ctx context.Context, x *exchange) (*http.Response, error) {
 		return answer, nil
 	}
 	_ = answer.Body.Close()
-	return x.upstream.Client.Forward(ctx, x.outgoing())
+	return x.upstream.Client.Forward(ctx, x.outgoing(ctx))
 }
 
 const (

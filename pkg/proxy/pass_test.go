@@ -61,7 +61,7 @@ func TestWhoseTokenIsSent(t *testing.T) {
 }
 
 func accessor(w *world, token string) string {
-	text, _ := w.lookup(token)["accessor"].(string)
+	text, _ := w.lookup(w.t.Context(), token)["accessor"].(string)
 	return text
 }
 
@@ -414,7 +414,7 @@ func TestStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		body, feed := io.Pipe()
 		client := transportClient(t, config.Vault{}, func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: body, ContentLength: -1}, nil
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body, ContentLength: -1}, nil
 		})
 		w := newWorld(t, func(_ *world, o *proxy.Options) {
 			o.Upstream = func() proxy.Upstream { return proxy.Upstream{Client: client} }

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestRenewalSpeaksForTheApplication(t *testing.T) {
 		for _, r := range w.vault.Requests() {
 			if strings.Contains(r.Path, "renew") {
 				found++
-				if r.TokenAccessor != owner || r.Method != "PUT" || r.Status != 200 {
+				if r.TokenAccessor != owner || r.Method != http.MethodPut || r.Status != 200 {
 					t.Errorf("%s %s with the token %s: %d", r.Method, r.Path, r.TokenAccessor, r.Status)
 				}
 			}

@@ -41,20 +41,20 @@ type world struct {
 
 // Login implements auth.Method: it makes a token behind Vault's back, so that the
 // requests that Vault counts are those of the proxy.
-func (w *world) Login(context.Context, auth.Exchanger) (*auth.Token, error) {
+func (w *world) Login(ctx context.Context, _ auth.Exchanger) (*auth.Token, error) {
 	if w.login != nil {
 		if err := w.login(); err != nil {
 			return nil, err
 		}
 	}
 	value := sensitive.New(w.vault.CreateToken(w.agent))
-	data := w.lookup(value.Reveal())
+	data := w.lookup(ctx, value.Reveal())
 	return auth.FromLookup(value, data), nil
 }
 
 // lookup asks Vault about a token.
-func (w *world) lookup(token string) map[string]any {
-	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/auth/token/lookup-self", http.NoBody)
+func (w *world) lookup(ctx context.Context, token string) map[string]any {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/auth/token/lookup-self", http.NoBody)
 	r.Header.Set("X-Vault-Token", token)
 	recorder := httptest.NewRecorder()
 	w.vault.ServeHTTP(recorder, r)

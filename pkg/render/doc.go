@@ -8,6 +8,10 @@
 // again when they arrive, until none is missing, and only then deliver Output
 // and perform Writes.
 //
+// An output that needs no template, such as JSON, variables or a keystore, is
+// made by a [Format]: [NewFormat] in place of Parse, the same Execute, and for
+// some formats a Set of files in place of Output. [Formats] lists them.
+//
 // What differs from consul-template, on purpose:
 //   - functions of Consul and Nomad are known, and fail in clear words;
 //   - plugin fails: run a command after rendering instead;

@@ -139,8 +139,8 @@ func (c *chain) leafAmong(found []*x509.Certificate) (int, error) {
 }
 
 func sameKey(a, b crypto.PublicKey) bool {
-	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && comparable.Equal(b)
+	known, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && known.Equal(b)
 }
 
 // roots returns the authorities that nobody else vouches for; without any, all.

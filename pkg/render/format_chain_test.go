@@ -1,8 +1,13 @@
 package render_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -128,6 +133,25 @@ func TestFormatChainFailures(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A root from before there were constraints in certificates does not say that it
+// is an authority.
+func TestFormatPEMWithAnOldRoot(t *testing.T) {
+	i := readIssued(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "old root"}, NotBefore: notBefore, NotAfter: notAfter}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := asData(map[string]string{"a": pemOf(der), "b": i.leaf, "c": i.key})
+	if diff := cmp.Diff(i.leaf+pemOf(der)+i.key, formatted(t, render.FormatOptions{Format: "pem"}, data)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -104,7 +104,7 @@ func byShell(shell, path string, names []string) (map[string]string, error) {
 
 // ourReading is what the interpreter that runs commands after a render makes of
 // a value: for it, CR LF is one line break anywhere in a script. To spare it that
-// would cost dotenv parsers more, which do not join 'a' and 'b' in 'a''b'.
+// would cost dotenv parsers more, which do not join 'a' and 'b' in 'a”b'.
 func ourReading(value string) string { return strings.ReplaceAll(value, "\r\n", "\n") }
 
 // byOurShell reads with that interpreter.

@@ -91,7 +91,7 @@ func variableName(key string) (string, error) {
 
 // shellQuote prefers single quotes, within which every shell and every dotenv
 // parser takes all as it is. A text with such a quote needs double ones: a shell
-// would read 'it'\''s', but no dotenv parser.
+// would read 'it'\”s', but no dotenv parser.
 func shellQuote(text string) string {
 	if !strings.Contains(text, "'") {
 		return "'" + text + "'"

@@ -162,7 +162,7 @@ func (s Spec) fixedTLS() (*tls.Config, error) {
 	if t.RequireClientCert && t.DisableClientCerts {
 		problems = append(problems, s.problem("tls_disable_client_certs", errors.New("it contradicts tls_require_and_verify_client_cert")))
 	}
-	//nolint:gosec // versions before 1.2 only where the user says so
+	// Versions before 1.2 only where the user says so.
 	fixed := &tls.Config{MinVersion: lowest, MaxVersion: highest, CipherSuites: suites, NextProtos: protocols()}
 	if t.RequireClientCert {
 		fixed.ClientAuth = tls.RequireAndVerifyClientCert

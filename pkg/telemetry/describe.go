@@ -42,7 +42,7 @@ const (
 // read of them. docs/metrics.md is made of it.
 func Descriptions() []Description {
 	var all []Description
-	for _, group := range [][]Description{aboutLogin(), aboutWork(), aboutTemplates(), aboutSecrets(), aboutRequests(), aboutProgram()} {
+	for _, group := range [][]Description{aboutLogin(), aboutWork(), aboutTemplates(), aboutSecrets(), aboutRequests(), aboutCSI(), aboutProgram()} {
 		all = append(all, group...)
 	}
 	return all

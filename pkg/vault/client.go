@@ -76,6 +76,7 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	if err := errors.Join(addressErr, headersErr, transportErr); err != nil {
 		return nil, err
 	}
+	passed := s.around(unbounded(round))
 	round = s.around(round)
 	sender, err := newAPI(target.base, round, headers)
 	if err != nil {
@@ -87,7 +88,7 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	}
 	client.made = origin{config: c, target: target, headers: headers, given: s.transport, middleware: s.middleware}
 	client.limit = s.limits.at(target.shown, c.RateLimit, c.RateBurst)
-	client.passage = newPassage(target.base, round, headers, c.Retries())
+	client.passage = newPassage(target.base, passed, headers, c.Retries())
 	return client, nil
 }
 

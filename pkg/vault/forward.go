@@ -26,12 +26,17 @@ type passage struct {
 	retries int
 }
 
-// newPassage shares the connections of the client. Answers to others are passed
-// on piece by piece, so that they need no bound.
-func newPassage(base string, round http.RoundTripper, headers http.Header, retries int) passage {
+// unbounded takes the bound of answers away: those to others are passed on piece
+// by piece, and need none.
+func unbounded(round http.RoundTripper) http.RoundTripper {
 	if b, ok := round.(bounded); ok {
-		round = b.next
+		return b.next
 	}
+	return round
+}
+
+// newPassage shares the connections of the client.
+func newPassage(base string, round http.RoundTripper, headers http.Header, retries int) passage {
 	u, err := url.Parse(base)
 	if err != nil {
 		u = &url.URL{} // the Vault module refuses such an address, too

@@ -253,7 +253,7 @@ func TestForwardWaitsForTheHeadOnly(t *testing.T) {
 				}
 				_ = feed.CloseWithError(r.Context().Err())
 			}()
-			return &http.Response{StatusCode: 200, Body: body, Header: http.Header{}}, nil
+			return &http.Response{StatusCode: http.StatusOK, Body: body, Header: http.Header{}}, nil
 		})))
 		answer, err := c.Forward(t.Context(), incoming(t, "GET", "/v1/sys/monitor", "", nil))
 		if err != nil {
@@ -272,18 +272,29 @@ func TestForwardWaitsForTheHeadOnly(t *testing.T) {
 }
 
 func TestForwardPassesMoreThanWeRead(t *testing.T) {
-	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		chunk := strings.Repeat("x", 1<<20)
 		for range maxAnswer>>20 + 1 {
 			_, _ = io.WriteString(w, chunk)
 		}
-	})
+	}))
+	defer server.Close()
+	seen := 0
+	c := newClient(t, config.Vault{Address: server.URL}, WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			seen++
+			return next.RoundTrip(r)
+		})
+	}))
 	answer, err := c.Forward(t.Context(), incoming(t, "GET", "/v1/sys/storage/raft/snapshot", "", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := len(content(t, answer)); got != maxAnswer+1<<20 {
 		t.Errorf("%d bytes came through, want %d", got, maxAnswer+1<<20)
+	}
+	if seen != 1 {
+		t.Errorf("the middleware saw %d requests", seen)
 	}
 }
 
@@ -338,7 +349,7 @@ func TestForwardDoesNotLeaveTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	content(t, answer)
-	if asked != 1 || answer.StatusCode != 307 {
+	if asked != 1 || answer.StatusCode != http.StatusTemporaryRedirect {
 		t.Errorf("status %d after %d requests: the token went out in the clear", answer.StatusCode, asked)
 	}
 }

@@ -20,6 +20,8 @@ type job struct {
 	exit      bool   // after the first delivery
 	interval  string // between reads of the same path; "" for the default, 5m
 	round     int    // which value the secrets have
+	// more adds to the document; nil: nothing.
+	more func(document map[string]any)
 }
 
 func (j job) file(name string) string { return filepath.Join(j.dir, name) }
@@ -52,7 +54,7 @@ func (j job) document() map[string]any {
 	if j.interval != "" {
 		config["static_secret_render_interval"] = j.interval
 	}
-	return map[string]any{
+	document := map[string]any{
 		"vault":           map[string]any{"address": j.address},
 		"exit_after_auth": j.exit,
 		"auto_auth": []any{map[string]any{"method": []any{map[string]any{"type": "approle", "config": map[string]any{
@@ -61,6 +63,10 @@ func (j job) document() map[string]any {
 		"template_config": config,
 		"template":        templates,
 	}
+	if j.more != nil {
+		j.more(document)
+	}
+	return document
 }
 
 // contents is a template as they are found in annotations.

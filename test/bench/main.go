@@ -6,6 +6,7 @@
 //	go run ./test/bench                          everything, about five minutes
 //	go run ./test/bench -only steady -runs 1     one measurement, quickly
 //	go run ./test/bench -write                   also into docs/performance.md
+//	go run ./test/bench -only endurance          ten minutes of work; only when asked for
 //
 // Each measurement is one function in a file of its own, listed in
 // [measurements]; start reading there, and go on with [runSteady].
@@ -28,6 +29,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -50,12 +52,16 @@ func dispatch(ctx context.Context, args []string) error {
 
 // options are the flags.
 type options struct {
-	bin   string   // our binary
-	runs  int      // of each agent, for medians
-	only  []string // names of measurements; empty: all
-	write bool     // into the document
-	doc   string
+	bin      string        // our binary
+	runs     int           // of each agent, for medians
+	only     []string      // names of measurements; empty: all but the long ones
+	duration time.Duration // of the endurance run
+	write    bool          // into the document
+	doc      string
 }
+
+// leastDuration is the shortest endurance run: a lease lives for a minute in it.
+const leastDuration = time.Minute
 
 func parseOptions(args []string, w io.Writer) (options, error) {
 	var o options
@@ -65,6 +71,7 @@ func parseOptions(args []string, w io.Writer) (options, error) {
 	flags.StringVar(&o.bin, "bin", "bin/vaultk8s", "our binary")
 	flags.IntVar(&o.runs, "runs", 11, "runs of each agent, of which the median counts")
 	flags.StringVar(&only, "only", "", "measurements to make, separated by commas: "+strings.Join(measurementNames(), ", "))
+	flags.DurationVar(&o.duration, "duration", 10*time.Minute, "how long the endurance run lasts")
 	flags.BoolVar(&o.write, "write", false, "write the tables into the document, too")
 	flags.StringVar(&o.doc, "doc", "docs/performance.md", "the document")
 	if err := flags.Parse(args); err != nil {
@@ -83,6 +90,9 @@ func (o options) check(rest []string) error {
 	}
 	if o.runs < 1 {
 		problems = append(problems, fmt.Errorf("-runs %d: expected at least 1", o.runs))
+	}
+	if o.duration < leastDuration {
+		problems = append(problems, fmt.Errorf("-duration %v: expected at least %v", o.duration, leastDuration))
 	}
 	for _, name := range o.only {
 		if !slices.Contains(measurementNames(), name) {
@@ -109,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func (s *scene) measure(ctx context.Context, o options, stdout io.Writer) error {
 	fmt.Fprintln(stdout, s.machine)
 	for _, m := range measurements() {
-		if len(o.only) > 0 && !slices.Contains(o.only, m.name) {
+		if !m.wanted(o) {
 			continue
 		}
 		s.progress("%s", m.title)
@@ -132,17 +142,26 @@ func (s *scene) measure(ctx context.Context, o options, stdout io.Writer) error 
 type measurement struct {
 	name, title string
 	run         func(context.Context, *scene) (*table, error)
+	long        bool // made only when it is named
+}
+
+func (m measurement) wanted(o options) bool {
+	if len(o.only) == 0 {
+		return !m.long
+	}
+	return slices.Contains(o.only, m.name)
 }
 
 // measurements lists everything, in the order of the document.
 func measurements() []measurement {
 	return []measurement{
-		{"first-render", "From exec to rendered files, and out (init container)", runFirstRender},
-		{"steady", "Memory at rest, ten templates (sidecar)", runSteady},
-		{"flat", "Memory over 10,000 re-renders (sidecar)", runFlat},
-		{"requests", "Requests to Vault for N templates over M paths", runRequests},
-		{"scale", "Many templates and leases in one process", runScale},
-		{"startup", "Binary, and the cost of starting it", runStartup},
+		{name: "first-render", title: "From exec to rendered files, and out (init container)", run: runFirstRender},
+		{name: "steady", title: "Memory at rest, ten templates (sidecar)", run: runSteady},
+		{name: "flat", title: "Memory over 10,000 re-renders (sidecar)", run: runFlat},
+		{name: "requests", title: "Requests to Vault for N templates over M paths", run: runRequests},
+		{name: "scale", title: "Many templates and leases in one process", run: runScale},
+		{name: "startup", title: "Binary, and the cost of starting it", run: runStartup},
+		{name: "endurance", title: "Minutes of work with short leases (sidecar)", run: runEndurance, long: true},
 	}
 }
 

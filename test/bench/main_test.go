@@ -33,10 +33,10 @@ func TestParseOptions(t *testing.T) {
 		args []string
 		want options
 	}{
-		"Defaults": {nil, options{bin: "bin/vaultk8s", runs: 11, doc: "docs/performance.md"}},
+		"Defaults": {nil, options{bin: "bin/vaultk8s", runs: 11, duration: 10 * time.Minute, doc: "docs/performance.md"}},
 		"All": {
-			[]string{"-bin", "x", "-runs=3", "-only=steady,flat", "-write", "-doc", "d.md"},
-			options{bin: "x", runs: 3, only: []string{"steady", "flat"}, write: true, doc: "d.md"},
+			[]string{"-bin", "x", "-runs=3", "-duration=1m", "-only=steady,flat", "-write", "-doc", "d.md"},
+			options{bin: "x", runs: 3, only: []string{"steady", "flat"}, duration: time.Minute, write: true, doc: "d.md"},
 		},
 	}
 	for name, tc := range cases {
@@ -53,10 +53,11 @@ func TestParseOptions(t *testing.T) {
 }
 
 func TestParseOptionsErrors(t *testing.T) {
-	_, err := parseOptions([]string{"-runs", "0", "-only", "steady,fast", "rest"}, io.Discard)
+	_, err := parseOptions([]string{"-runs", "0", "-duration", "59s", "-only", "steady,fast", "rest"}, io.Discard)
 	want := `unexpected argument "rest"
 -runs 0: expected at least 1
--only "fast": expected one of first-render, steady, flat, requests, scale, startup`
+-duration 59s: expected at least 1m0s
+-only "fast": expected one of first-render, steady, flat, requests, scale, startup, endurance`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -68,7 +69,7 @@ func TestParseOptionsErrors(t *testing.T) {
 func TestHelp(t *testing.T) {
 	var shown strings.Builder
 	_, err := parseOptions([]string{"-h"}, &shown)
-	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(shown.String(), "first-render, steady, flat, requests, scale, startup") {
+	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(shown.String(), "first-render, steady, flat, requests, scale, startup, endurance") {
 		t.Errorf("got %v and %q", err, shown.String())
 	}
 }

@@ -24,7 +24,8 @@ type scene struct {
 	ours, old contestant
 	attend    string // the attendant's program
 	runs      int
-	machine   string // one line about where this runs
+	duration  time.Duration // of the endurance run
+	machine   string        // one line about where this runs
 	out       io.Writer
 	begin     time.Time
 }
@@ -33,7 +34,7 @@ type scene struct {
 const pathsInVault = 10
 
 func newScene(ctx context.Context, o options, progress io.Writer) (*scene, error) {
-	s := &scene{runs: o.runs, out: progress, begin: time.Now()}
+	s := &scene{runs: o.runs, duration: o.duration, out: progress, begin: time.Now()}
 	binary, err := lab.Binary(ctx, lab.TargetVaultAgent)
 	if err != nil {
 		return nil, err

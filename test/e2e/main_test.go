@@ -55,6 +55,10 @@ func play(role string) int {
 		return playApplication()
 	case "mounter":
 		return playMounter()
+	case "container":
+		return playContainer()
+	case "service":
+		return playService()
 	}
 	fmt.Fprintf(os.Stderr, "there is no role %q\n", role)
 	return 2

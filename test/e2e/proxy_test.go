@@ -47,8 +47,17 @@ func (r reply) field(keys ...string) string {
 
 // ask sends a request to the agent's socket; headers come in pairs.
 func (p *pod) ask(method, path, body string, headers ...string) (reply, error) {
+	return p.askAt(p.path("proxy.sock"), method, path, body, headers...)
+}
+
+// askAt sends a request to a listener: a socket, or host and port.
+func (p *pod) askAt(address, method, path, body string, headers ...string) (reply, error) {
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", p.path("proxy.sock"))
+		return (&net.Dialer{}).DialContext(ctx, network, address)
 	}}
 	r, err := http.NewRequestWithContext(p.t.Context(), method, "http://agent/"+path, strings.NewReader(body))
 	if err != nil {

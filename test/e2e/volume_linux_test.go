@@ -41,21 +41,13 @@ func playMounter() int {
 }
 
 // onVolume runs an agent that sees a small file system of its own at DIR/out.
-// Who may not mount may do so in a user namespace of his own.
 func (p *pod) onVolume(options, document string) *agent {
 	p.t.Helper()
 	must(p.t, os.MkdirAll(p.path("out"), 0o755))
 	p.file("agent.hcl", p.text(document))
 	self, err := os.Executable()
 	must(p.t, err)
-	how := attributes()
-	how.Cloneflags = syscall.CLONE_NEWNS
-	if os.Geteuid() != 0 {
-		how.Cloneflags |= syscall.CLONE_NEWUSER
-		how.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
-		how.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
-		how.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
-	}
+	how := namespaces(syscall.CLONE_NEWNS)
 	args := []string{world.program, "agent", "-config=" + p.path("agent.hcl"), "-log-format=json", "-log-level=debug"}
 	env := []string{roleVariable + "=mounter", mountVariable + "=" + p.path("out"), optionsVariable + "=" + options}
 	return p.execute(self, args, env, how)

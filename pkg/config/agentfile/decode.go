@@ -28,13 +28,22 @@ func Decode(name string, src []byte) (*Document, Warnings, error) {
 // DecodeBase64 reads a document that is encoded in base64, as the injector
 // hands it over in the variable VAULT_CONFIG.
 func DecodeBase64(name, text string) (*Document, Warnings, error) {
-	// Line breaks are no part of the data; the shell tool base64 puts them in.
+	src, err := plain(name, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Decode(name, src)
+}
+
+// plain decodes base64. Line breaks are no part of the data; the shell tool
+// base64 puts them in.
+func plain(name, text string) ([]byte, error) {
 	src, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	var at base64.CorruptInputError
 	if errors.As(err, &at) {
-		return nil, nil, Problems{{File: name, Text: fmt.Sprintf("not valid base64 at byte %d", int64(at))}}
+		return nil, Problems{{File: name, Text: fmt.Sprintf("not valid base64 at byte %d", int64(at))}}
 	}
-	return Decode(name, src)
+	return src, nil
 }
 
 func (d *decoder) result(doc *Document) (*Document, Warnings, error) {

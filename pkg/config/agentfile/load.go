@@ -11,7 +11,8 @@ import (
 // Load reads files and directories in the order given and lays each over what
 // was read before: lists of templates and listeners grow, other blocks and
 // single values replace. Of a directory it takes the files that end in .hcl or
-// .json, sorted by name. An error is a [Problems], unless a file could not be read.
+// .json, sorted by name. A path "env:NAME" stands for a variable that holds a
+// document in base64. An error is a [Problems], unless a file could not be read.
 func Load(paths []string) (*Document, Warnings, error) {
 	files, err := expand(paths)
 	if err != nil {
@@ -20,18 +21,40 @@ func Load(paths []string) (*Document, Warnings, error) {
 	doc := New()
 	d := &decoder{}
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		src, err := read(file)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read agent configuration: %w", err)
+			return nil, nil, err
 		}
 		d.decode(doc, file, src)
 	}
 	return d.result(doc)
 }
 
+// variablePrefix marks a path that is the name of a variable.
+const variablePrefix = "env:"
+
+func read(file string) ([]byte, error) {
+	if name, ok := strings.CutPrefix(file, variablePrefix); ok {
+		text, set := os.LookupEnv(name)
+		if !set {
+			return nil, fmt.Errorf("read agent configuration: the variable %q is not set", name)
+		}
+		return plain(name, text)
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read agent configuration: %w", err)
+	}
+	return src, nil
+}
+
 func expand(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
+		if strings.HasPrefix(path, variablePrefix) {
+			files = append(files, path)
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("read agent configuration: %w", err)

@@ -1,6 +1,7 @@
 package agentfile
 
 import (
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"os"
@@ -110,5 +111,31 @@ func TestLoadOfNothing(t *testing.T) {
 	doc, _, err := Load(nil)
 	if diff := cmp.Diff(New(), doc); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+}
+
+func TestLoadVariableWithAFileOverIt(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"more.hcl": "log_level = \"debug\"\ntemplate {\ncontents = \"b\"\ndestination = \"/b\"\n}\n"})
+	document := "log_level = \"warn\"\ntemplate {\ncontents = \"a\"\ndestination = \"/a\"\n}\n"
+	t.Setenv("A_DOCUMENT", base64.StdEncoding.EncodeToString([]byte(document)))
+	doc, _, err := Load([]string{"env:A_DOCUMENT", dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Templates) != 2 || doc.Templates[0].Destination != "/a" || doc.Templates[1].Destination != "/b" || doc.Log.Level != "debug" {
+		t.Errorf("got %+v", doc)
+	}
+}
+
+func TestLoadVariableErrors(t *testing.T) {
+	t.Setenv("A_DOCUMENT", "?")
+	for path, want := range map[string]string{
+		"env:A_DOCUMENT": "A_DOCUMENT: not valid base64 at byte 0",
+		"env:NO_SUCH":    `read agent configuration: the variable "NO_SUCH" is not set`,
+	} {
+		if _, _, err := Load([]string{path}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", path, err, want)
+		}
 	}
 }

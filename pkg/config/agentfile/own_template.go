@@ -1,10 +1,6 @@
 package agentfile
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "maps"
 
 // ownReaders reads the keys of a template that the Vault Agent does not have.
 func (t *Template) ownReaders() readers {
@@ -54,34 +50,5 @@ func (f fields) addOwn(t Template) {
 		block := fields{"name": k.Name, "key": k.Key}
 		block.add("namespace", k.Namespace)
 		f["kubernetes_secret"] = block
-	}
-}
-
-// Formats lists the formats of a secret without a template, of which package
-// render knows the meaning.
-func Formats() []string {
-	return []string{"json", "yaml", "env", "properties", "raw", "files", "pem", "tls", "pkcs12", "jks"}
-}
-
-// ownTemplate checks the keys that the Vault Agent does not have.
-func (v *validator) ownTemplate(i int, t Template) {
-	wrong := func(text string, args ...any) { v.wrong("template[%d]: "+text, append([]any{i}, args...)...) }
-	if t.Format != "" && !slices.Contains(Formats(), t.Format) {
-		wrong("format: %q is none of %s", t.Format, strings.Join(Formats(), ", "))
-	}
-	if t.Secret == "" && (t.Format != "" || len(t.Params) > 0 || len(t.Keys) > 0 || t.Keystore != nil) {
-		wrong("format, params, keys and keystore need secret")
-	}
-	if keystore := t.Format == "pkcs12" || t.Format == "jks"; t.Secret != "" && keystore != (t.Keystore != nil) {
-		wrong("the formats pkcs12 and jks need a keystore block, and the others have none")
-	}
-	if k := t.Keystore; k != nil && (k.PasswordFile == "") == (k.PasswordKey == "") {
-		wrong("keystore needs one of password_file and password_key")
-	}
-	if k := t.KubernetesSecret; k != nil && (k.Name == "" || k.Key == "") {
-		wrong("kubernetes_secret needs name and key")
-	}
-	if directory := t.Format == "files" || t.Format == "tls"; directory && t.KubernetesSecret != nil {
-		wrong("the format %s makes a directory, which no key of a Kubernetes Secret can hold", t.Format)
 	}
 }

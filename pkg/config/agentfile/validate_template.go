@@ -9,6 +9,7 @@ func (v *validator) templates() {
 	for i, t := range v.doc.Templates {
 		v.template(i, t)
 	}
+	v.directories()
 	c := v.doc.TemplateConfig
 	if c.LeaseRenewalThreshold <= 0 || c.LeaseRenewalThreshold >= 1 {
 		v.wrong("template_config.lease_renewal_threshold is %v, but must be above 0 and below 1", c.LeaseRenewalThreshold)

@@ -122,6 +122,10 @@ func (a *Authority) KeyPEM() (sensitive.String, error) {
 	return sensitive.New(string(pem.EncodeToMemory(&pem.Block{Type: typeKey, Bytes: der}))), nil
 }
 
+func (a *Authority) valid(now time.Time) bool {
+	return now.Before(a.certificate.NotAfter) && !now.Before(a.certificate.NotBefore)
+}
+
 // Due reports whether the authority should be replaced by another one.
 func (a *Authority) Due(now time.Time) bool {
 	return now.After(a.certificate.NotAfter.Add(-authorityMargin)) || now.Before(a.certificate.NotBefore)

@@ -11,17 +11,9 @@ import (
 	"time"
 )
 
-const (
-	// renewAt is the part of a certificate's life after which the next one is
-	// made: the old injector waits until a tenth is left.
-	renewAt = 0.9
-	// renewAgain is the pause after a failure. The tenth that is left is 2.4 hours,
-	// so there are some 140 attempts.
-	renewAgain = time.Minute
-	// watchEach is how often files are looked at. Notices about mounted Secrets get
-	// lost, and a certificate is replaced long before its end, so a slow look does.
-	watchEach = 5 * time.Second
-)
+// watchEach is how often files are looked at. Notices about mounted Secrets get
+// lost, and a certificate is replaced long before its end, so a slow look does.
+const watchEach = 5 * time.Second
 
 // Holder holds the current certificate. Its zero value holds none.
 type Holder struct{ current atomic.Pointer[tls.Certificate] }
@@ -36,31 +28,6 @@ func (h *Holder) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // Current returns the certificate, nil if there is none yet.
 func (h *Holder) Current() *tls.Certificate { return h.current.Load() }
-
-// Renew keeps a certificate of the authority in the holder until ctx ends, and
-// returns nil then. The first one has to succeed; later failures go to report,
-// and are tried again.
-func Renew(ctx context.Context, h *Holder, a *Authority, hosts []string, report func(error)) error {
-	c, err := a.Issue(hosts, time.Now())
-	if err != nil {
-		return err
-	}
-	for {
-		h.current.Store(c)
-		life := time.Duration(renewAt * float64(CertificateLife))
-		for wait := time.Until(c.Leaf.NotAfter.Add(life - CertificateLife)); ; wait = renewAgain {
-			if !sleep(ctx, wait) {
-				return nil
-			}
-			next, err := a.Issue(hosts, time.Now())
-			if err == nil {
-				c = next
-				break
-			}
-			report(err)
-		}
-	}
-}
 
 // Watch keeps the certificate of two files in the holder until ctx ends, and
 // returns nil then. The first look has to succeed; later failures, such as files

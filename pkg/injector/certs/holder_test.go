@@ -20,45 +20,6 @@ func TestAnEmptyHolder(t *testing.T) {
 	}
 }
 
-// A week passes; the certificate is never older than nine tenths of its life.
-func TestRenew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newTestAuthority(t, time.Now())
-		ctx, cancel := context.WithCancel(t.Context())
-		var h Holder
-		done := make(chan error, 1)
-		go func() { done <- Renew(ctx, &h, a, []string{"injector"}, func(err error) { t.Error(err) }) }()
-		synctest.Wait()
-		seen := map[string]bool{}
-		for range 7 * 24 {
-			c, err := h.Get(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			seen[c.Leaf.SerialNumber.String()] = true
-			if left := time.Until(c.Leaf.NotAfter); left < CertificateLife/10 {
-				t.Errorf("only %v are left", left)
-			}
-			time.Sleep(time.Hour) //nolint:forbidigo // virtual time
-			synctest.Wait()
-		}
-		// 168 h in steps of 21.6 h: at 0, 21.6, ... 151.2.
-		if len(seen) != 8 {
-			t.Errorf("%d certificates in a week", len(seen))
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestRenewNeedsAHost(t *testing.T) {
-	if err := Renew(t.Context(), &Holder{}, newTestAuthority(t, start()), nil, nil); err == nil {
-		t.Error("no error")
-	}
-}
-
 // pairFiles is a folder with tls.crt and tls.key, as a mounted Secret has.
 type pairFiles struct {
 	t         *testing.T

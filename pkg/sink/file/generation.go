@@ -306,4 +306,3 @@ func (d *setDir) removeLinks(names []string) {
 		}
 	}
 }
-

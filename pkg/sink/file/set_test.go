@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -355,6 +356,33 @@ func TestWriteSetTakesBack(t *testing.T) {
 	}
 }
 
+// Files and what is made for them get the owner that is asked for, as far as this
+// process may give them away.
+func TestWriteSetOwner(t *testing.T) {
+	asked := owner{uid: os.Geteuid(), gid: os.Getegid()}
+	if os.Geteuid() == 0 {
+		asked = owner{uid: 1234, gid: 4321}
+	}
+	dir := filepath.Join(t.TempDir(), "set")
+	writePair(t, dir, "same")
+	spec := SetSpec{Dir: dir, User: strconv.Itoa(asked.uid), Group: strconv.Itoa(asked.gid)}
+	got, err := WriteSet(t.Context(), spec, pair("same"))
+	must(t, err)
+	if got.Written != (os.Geteuid() == 0) {
+		t.Errorf("a set of another owner: %+v", got)
+	}
+	for _, name := range []string{"tls.crt", "tls.key", dataLink} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		must(t, err)
+		if now := ownerOf(info); now != asked {
+			t.Errorf("%s belongs to %v, want %v", name, now, asked)
+		}
+	}
+	if got, err := WriteSet(t.Context(), spec, pair("same")); err != nil || got != (Result{Existed: true}) {
+		t.Errorf("again: %+v, %v", got, err)
+	}
+}
+
 func setDirOf(t *testing.T, dir string, entries []Entry) *setDir {
 	t.Helper()
 	root, err := os.OpenRoot(dir)
@@ -366,7 +394,7 @@ func setDirOf(t *testing.T, dir string, entries []Entry) *setDir {
 func TestGenerationName(t *testing.T) {
 	now := testTime()
 	cases := map[string]bool{
-		generationName(now): true,
+		generationName(now):                             true,
 		"..vaultk8s-20260102T030405Z-0123456789abcdef":  true,
 		"..vaultk8s-20260102T030405Z-0123456789abcde":   false,
 		"..vaultk8s-20260102T030405Z-0123456789abcdeg":  false,
