@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,7 @@ func newAgentCommand() *cobra.Command {
 	var verify bool
 	var old oldFlags
 	c := &cobra.Command{
-		Use:   "agent",
+		Use:   "agent [-- COMMAND ARGUMENTS]",
 		Short: "Run beside an application: log in, render templates to files, keep them fresh",
 		Long: `Run beside an application: log in to Vault, render templates to files, keep
 leases alive and files fresh, and run commands after changes.
@@ -38,14 +39,18 @@ leases alive and files fresh, and run commands after changes.
 It reads the documents of the Vault Agent, in HCL or JSON, from files,
 directories or, in base64, from the variable VAULT_CONFIG. Long flags may have
 one dash or two. A hangup, or a change of these files and of the templates that
-they name, has the agent take over what differs. The exit code is 0 at an
-orderly end, that of the application where the document runs one, and 1 otherwise.`,
+they name, has the agent take over what differs.
+
+A command after -- is run by the agent, as the exec block of the document says,
+when every template was rendered once. The exit code is 0 at an
+orderly end, that of the application where the agent runs one, and 1 otherwise.`,
 		Example: `  vaultk8s agent -config=/vault/configs/config.hcl
   vaultk8s agent -config=config.hcl -exit-after-auth -log-level=debug
-  VAULT_CONFIG=$(base64 -w0 config.hcl) vaultk8s agent`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return runAgent(agentSource{command: c, documents: documents, shared: shared, old: &old}, verify)
+  VAULT_CONFIG=$(base64 -w0 config.hcl) vaultk8s agent
+  vaultk8s agent -config=env.hcl -- /usr/bin/orders --port 8080`,
+		Args: onlyAfterDashes,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runAgent(agentSource{command: c, documents: documents, shared: shared, old: &old, application: args}, verify)
 		},
 	}
 	flags := c.Flags()
@@ -88,6 +93,8 @@ type agentSource struct {
 	documents []string // files and directories; none: the variable
 	shared    string
 	old       *oldFlags
+
+	application []string // command after --; none: that of the document
 }
 
 // options turns flags, environment and documents into the options of an agent.
@@ -104,7 +111,7 @@ func (s agentSource) options() (agent.Options, func() error, error) {
 		log.Warn("configuration", slog.String("finding", w.String()))
 	}
 	return agent.Options{
-		Config: settings, Document: document, Log: log, Metrics: telemetry.NewMetrics(), Environ: os.Environ(), Version: version,
+		Config: settings, Document: document, Log: log, Metrics: telemetry.NewMetrics(), Environ: withoutOwn(os.Environ()), Version: version,
 		Socket: cmp.Or(os.Getenv(socketVariable), agent.DefaultSocket()),
 		Reload: func() (*config.Config, *agentfile.Document, error) {
 			settings, document, _, err := s.read()
@@ -118,6 +125,10 @@ func (s agentSource) read() (*config.Config, *agentfile.Document, agentfile.Warn
 	document, warnings, err := readDocument(s.documents)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	document.RunApplication(s.application)
+	if err := document.Validate(); err != nil {
+		return nil, nil, warnings, err
 	}
 	settings, err := config.Load(config.LoadOptions{
 		File: s.shared, Flags: s.command.Flags(), Document: document.Settings(), DocumentName: "the agent's document",
@@ -144,22 +155,30 @@ func (s agentSource) files() []string {
 
 // readDocument reads the documents that were named, or the one in the environment.
 func readDocument(paths []string) (*agentfile.Document, agentfile.Warnings, error) {
-	encoded := os.Getenv(documentVariable)
-	var document *agentfile.Document
-	var warnings agentfile.Warnings
-	var err error
-	switch {
-	case len(paths) > 0:
-		document, warnings, err = agentfile.Load(paths)
-	case encoded != "":
-		document, warnings, err = agentfile.DecodeBase64(documentVariable, encoded)
-	default:
-		return nil, nil, errors.New("must specify exactly at least one config path using -config")
+	if len(paths) > 0 {
+		return agentfile.Load(paths)
 	}
-	if err != nil {
-		return nil, nil, err
+	if encoded := os.Getenv(documentVariable); encoded != "" {
+		return agentfile.DecodeBase64(documentVariable, encoded)
 	}
-	return document, warnings, document.Validate()
+	return nil, nil, errors.New("must specify exactly at least one config path using -config")
+}
+
+// onlyAfterDashes refuses arguments before "--", which are most likely flags that
+// lack their dashes.
+func onlyAfterDashes(c *cobra.Command, args []string) error {
+	if dash := c.ArgsLenAtDash(); len(args) > 0 && dash != 0 {
+		return cobra.NoArgs(c, args)
+	}
+	return nil
+}
+
+// withoutOwn leaves out the variables that are about this agent, and would make
+// an agent below the application do the same again.
+func withoutOwn(environ []string) []string {
+	return slices.DeleteFunc(environ, func(v string) bool {
+		return strings.HasPrefix(v, documentVariable+"=") || strings.HasPrefix(v, socketVariable+"=")
+	})
 }
 
 func newReadyCommand() *cobra.Command {

@@ -52,14 +52,15 @@ type Provider struct {
 	mu          sync.Mutex
 	volumes     map[string]*volume // by target path
 	logins      map[secret.Identity]*login
-	credentials string // folder of files; "": none yet
+	failing     map[string]failure // by target path
+	credentials string             // folder of files; "": none yet
 	serving     bool   // the sockets are open
 }
 
 // New makes a provider. It starts nothing.
 func New(o Options) *Provider {
 	p := &Provider{
-		o: o, rand: o.Rand, log: o.Log, metrics: o.Metrics.AddCSI(),
+		o: o, rand: o.Rand, log: o.Log,
 		reader:   reader{vault: o.Vault, csi: o.CSI},
 		schedule: lease.NewSchedule(readsAtOnce),
 		limits:   vault.NewLimits(),
@@ -67,15 +68,14 @@ func New(o Options) *Provider {
 		objects:  kubernetesObjects{kube: o.Kube},
 		volumes:  map[string]*volume{},
 		logins:   map[secret.Identity]*login{},
+		failing:  map[string]failure{},
 	}
 	if p.rand == nil {
 		p.rand = rand.Float64
 	}
+	p.metrics = o.Metrics.AddCSI(p.state)
 	p.events = newEventQueue(o)
 	p.store = secret.NewStore(p.schedule, secret.Options{Rand: o.Rand, Observe: p.observe})
-	o.Metrics.AddNumber("vaultk8s_csi_volumes", func() float64 { return float64(p.counted().volumes) })
-	o.Metrics.AddNumber("vaultk8s_csi_logins", func() float64 { return float64(p.counted().logins) })
-	o.Metrics.AddNumber("vaultk8s_csi_degraded", func() float64 { return float64(p.counted().degraded) })
 	return p
 }
 
@@ -92,15 +92,22 @@ func (p *Provider) volumeAt(target string) *volume {
 	return v
 }
 
+// failure is what is known of the calls for a target path that failed in a row.
+type failure struct {
+	calls int
+	last  time.Time
+}
+
 // succeeded notes a call that was answered.
 func (v *volume) succeeded() {
 	p := v.provider
 	p.mu.Lock()
 	v.calls++
 	v.seen = time.Now()
+	before := p.failing[v.target].calls
+	delete(p.failing, v.target)
 	p.mu.Unlock()
-	if v.failures > 0 {
-		v.failures = 0
+	if before > 0 {
 		p.log.Info("mount succeeds again", v.attrs()...)
 	}
 }
@@ -108,9 +115,16 @@ func (v *volume) succeeded() {
 // failed notes a call that failed, and ends a volume that has never had files. The
 // driver asks again; what was read until then is kept for a while.
 func (v *volume) failed(err error) error {
-	v.provider.logFailure(v, err)
+	p := v.provider
+	p.mu.Lock()
+	f := p.failing[v.target]
+	f.calls++
+	f.last = time.Now()
+	p.failing[v.target] = f
+	p.mu.Unlock()
+	p.logFailure(v, f.calls, err)
 	if !v.mounted() {
-		v.provider.forget(v)
+		p.forget(v)
 	}
 	return err
 }
@@ -125,18 +139,15 @@ func (p *Provider) forget(v *volume) {
 	}
 }
 
-// numbers is what a scrape tells of the whole.
-type numbers struct{ volumes, logins, degraded int }
-
-// counted counts what there is. Degraded are logins that Vault does not let in or
+// state counts what there is. Degraded are logins that Vault does not let in or
 // does not answer; the pods that use them have what was delivered last.
-func (p *Provider) counted() numbers {
+func (p *Provider) state() telemetry.CSIState {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := numbers{volumes: len(p.volumes), logins: len(p.logins)}
+	n := telemetry.CSIState{Volumes: len(p.volumes), Logins: len(p.logins)}
 	for _, l := range p.logins {
 		if l.degraded() {
-			n.degraded++
+			n.Degraded++
 		}
 	}
 	return n

@@ -37,7 +37,6 @@ type volume struct {
 	needs     []need             // of the objects, in their order
 	watches   map[need]*interest // of objects and templates
 	delivered *delivery          // nil: not yet
-	failures  int                // calls that failed since the newest success
 }
 
 // need is a secret under an identity.

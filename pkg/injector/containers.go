@@ -84,8 +84,11 @@ func (p *plan) command(init bool) (command, args []string) {
 	}
 	if p.ours() {
 		args = []string{"agent"}
-		if p.configMap != "" {
+		switch {
+		case p.configMap != "":
 			args = append(args, "-config="+file)
+		case p.extraConfig != "":
+			args = append(args, "-config=env:"+documentVariable)
 		}
 		return []string{p.binary}, append(args, p.extraFlag()...)
 	}

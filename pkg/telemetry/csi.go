@@ -21,9 +21,19 @@ type CSI struct {
 	Revoked    *prometheus.CounterVec // outcome
 }
 
-// AddCSI adds the numbers of the CSI provider. Call it once.
-func (m *Metrics) AddCSI() *CSI {
+// CSIState is what the CSI provider holds at a moment.
+type CSIState struct{ Volumes, Logins, Degraded int }
+
+// AddCSI adds the numbers of the CSI provider, and names the function that tells
+// its state. That is called at each scrape, and must not block. Call AddCSI once.
+func (m *Metrics) AddCSI(state func() CSIState) *CSI {
 	all := newDescribed()
+	gauge := func(name string, value func() int) {
+		registered(m.Registry, prometheus.NewGaugeFunc(all.of(name).gauge(), func() float64 { return float64(value()) }))
+	}
+	gauge("vaultk8s_csi_volumes", func() int { return state().Volumes })
+	gauge("vaultk8s_csi_logins", func() int { return state().Logins })
+	gauge("vaultk8s_csi_degraded", func() int { return state().Degraded })
 	counter := func(name string) prometheus.Counter {
 		return registered(m.Registry, prometheus.NewCounter(all.of(name).counter()))
 	}

@@ -32,6 +32,10 @@ func everything(t *testing.T) *telemetry.Metrics {
 	m.Renewals.WithLabelValues(telemetry.Outcome(errors.New("x"))).Inc()
 	m.Deliveries.WithLabelValues(telemetry.OutcomeOK).Inc()
 	m.Commands.WithLabelValues(telemetry.OutcomeOK).Inc()
+	csi := m.AddCSI(func() telemetry.CSIState { return telemetry.CSIState{Volumes: 1, Logins: 1, Degraded: 1} })
+	csi.Calls.WithLabelValues("OK").Inc()
+	csi.Logins.WithLabelValues(telemetry.OutcomeOK).Inc()
+	csi.Revoked.WithLabelValues(telemetry.OutcomeOK).Inc()
 	now := time.Unix(1795262400, 0)
 	m.AddSecrets(func() []telemetry.SecretStat {
 		return []telemetry.SecretStat{{Secret: "read secret/data/app", Read: now, Expires: now, Version: 3, Changes: 1}}

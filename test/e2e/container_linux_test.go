@@ -35,7 +35,7 @@ type container struct {
 }
 
 // contained runs the program in a container. Its root holds nothing but the
-// volumes, the program, the folder of the pod and /proc: no shell and no library.
+// volumes, the program, the folder of the pod, /dev and /proc: no shell and no library.
 func (p *pod) contained(c container, args ...string) *agent {
 	p.t.Helper()
 	flags := uintptr(syscall.CLONE_NEWNS)
@@ -45,7 +45,9 @@ func (p *pod) contained(c container, args ...string) *agent {
 	if c.Volumes != nil {
 		c.Root = p.path("root")
 		must(p.t, os.MkdirAll(c.Root, 0o755))
-		c.Volumes[p.dir], c.Volumes[filepath.Dir(world.program)] = p.dir, filepath.Dir(world.program)
+		for _, same := range []string{p.dir, filepath.Dir(world.program), "/dev"} {
+			c.Volumes[same] = same
+		}
 	}
 	text, err := json.Marshal(c)
 	must(p.t, err)
@@ -102,7 +104,7 @@ func (c container) enter() error {
 		return fmt.Errorf("mount the root: %w", err)
 	}
 	for to, from := range c.Volumes {
-		if err := errors.Join(os.MkdirAll(c.Root+to, 0o755), unix.Mount(from, c.Root+to, "", unix.MS_BIND, "")); err != nil {
+		if err := errors.Join(os.MkdirAll(c.Root+to, 0o755), unix.Mount(from, c.Root+to, "", unix.MS_BIND|unix.MS_REC, "")); err != nil {
 			return fmt.Errorf("mount %q at %q: %w", from, to, err)
 		}
 	}

@@ -242,24 +242,24 @@ func (p *pod) servesTLS(address, name string, ca *lab.Authority, client *tls.Cer
 	return nil
 }
 
-// TestRevokedTokenHealsForTheProxyAndTemplates revokes the agent's token by its
-// accessor: requests of the agent's token heal, templates go on, and there is
-// one login for all.
+// TestRevokedTokenHealsForTheProxyAndTemplates has a template find out that the
+// agent's token is revoked: with the next one, applications get another lease.
 func TestRevokedTokenHealsForTheProxyAndTemplates(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
 	p.dynamic(time.Hour, time.Hour)
 	a := p.sidecar(quick + kv + shared)
 	a.awaitReady()
+	p.awaitProxy()
 	first, _ := p.borrow()
 	p.revokeTokens()
+	p.put("app", canary+"-2")
+	p.awaitFile("out/kv", canary+"-2")
 	second, login := p.borrow()
 	if second.field("lease_id") == first.field("lease_id") {
 		t.Error("a lease is given out that ended with its token")
 	}
 	p.expectWorking(login)
-	p.put("app", canary+"-2")
-	p.awaitFile("out/kv", canary+"-2")
 	if n := len(a.logged("logged in")); n != 2 {
 		t.Errorf("%d logins, want 2", n)
 	}

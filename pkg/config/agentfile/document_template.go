@@ -143,6 +143,18 @@ func newTemplateExec() *TemplateExec {
 	return &TemplateExec{Timeout: DefaultCommandTimeout, KillSignal: defaultKillSignal, KillTimeout: defaultKillTimeout}
 }
 
+// RunApplication makes a command the application of the document, in place of
+// the one that it may name; none changes nothing.
+func (doc *Document) RunApplication(command []string) {
+	if len(command) == 0 {
+		return
+	}
+	if doc.Exec == nil {
+		doc.Exec = newExec()
+	}
+	doc.Exec.Command = command
+}
+
 func newExec() *Exec {
 	return &Exec{RestartOnChange: "always", RestartStopSignal: defaultStopSignal}
 }

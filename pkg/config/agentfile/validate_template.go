@@ -64,7 +64,7 @@ func (v *validator) process() {
 		return
 	}
 	v.when(doc.Exec == nil, "env_template requires an exec block")
-	v.when(len(doc.EnvTemplates) == 0, "exec requires at least one env_template")
+	v.when(!doc.rendersSomething(), "exec requires at least one env_template or template")
 	if doc.Exec != nil {
 		v.exec(doc.Exec)
 	}

@@ -81,7 +81,7 @@ func TestValidate(t *testing.T) {
 			src: login + `template_config { lease_renewal_threshold = 1 max_connections_per_host = -1 }`, reason: "the Vault Agent takes both",
 		},
 		"threshold zero":      {src: login + `template_config { lease_renewal_threshold = 0 }`},
-		"exec alone":          {src: login + `exec { command = "x" }`, want: `exec requires at least one env_template`},
+		"exec alone":          {src: login + `exec { command = "x" }`, want: `exec requires at least one env_template or template`},
 		"env_template alone":  {src: login + `env_template "A" { contents = "x" }`, want: `env_template requires an exec block`},
 		"process and file":    {src: method + process + plainTemplate, reason: "the Vault Agent refuses it; ours serves both"},
 		"process and proxy":   {src: method + process + plainListener + `api_proxy {}`, reason: "as above"},

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -97,16 +96,26 @@ func TestHandshake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var h Holder
 			h.current.Store(issue(t, tc.by, now, "injector"))
-			server, client := net.Pipe()
+			l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{GetCertificate: h.Get, MinVersion: tls.VersionTLS12})
+			if err != nil {
+				t.Fatal(err)
+			}
 			done := make(chan error, 1)
 			go func() {
-				defer server.Close()
-				done <- tls.Server(server, &tls.Config{GetCertificate: h.Get}).Handshake()
+				server, err := l.Accept()
+				if err == nil {
+					_ = server.(*tls.Conn).HandshakeContext(t.Context()) //nolint:errcheck,forcetypeassert // the client judges
+					_ = server.Close()
+				}
+				done <- err
 			}()
-			roots := poolOf(t, a.PEM())
-			err := tls.Client(client, &tls.Config{RootCAs: roots, ServerName: "injector"}).Handshake()
-			client.Close()
+			dialer := tls.Dialer{Config: &tls.Config{RootCAs: poolOf(t, a.PEM()), ServerName: "injector", MinVersion: tls.VersionTLS12}}
+			client, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+			if err == nil {
+				_ = client.Close()
+			}
 			<-done
+			_ = l.Close()
 			if (err == nil) != tc.want {
 				t.Errorf("handshake: %v", err)
 			}

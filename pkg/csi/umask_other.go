@@ -1,0 +1,5 @@
+//go:build !unix
+
+package csi
+
+func restrictUmask() func() { return func() {} }
