@@ -92,3 +92,19 @@ func TestInitRunsNoApplication(t *testing.T) {
 		t.Error("an agent that ends after the first delivery ran the application")
 	}
 }
+
+func TestReloadOfTheApplication(t *testing.T) {
+	w := newWorld(t)
+	line := func(word string) string {
+		return w.document(applicationDocument("echo " + word + " >> DIR/seen; trap 'exit 0' TERM; while :; do sleep 0.05; done"))
+	}
+	change := w.reloads(t, line("first"), make(chan os.Signal, 1))
+	eventually(t, "the first application runs", func() bool { return w.read("seen") == "first\n" })
+	change(line("second"))
+	eventually(t, "the second application runs in its place", func() bool { return w.read("seen") == "first\nsecond\n" })
+	change(w.document(kvTemplate))
+	eventually(t, "no application is left", func() bool { return strings.Contains(w.log(), `exec: removed`) })
+	if n := w.vault.Count("GET", "database/creds/app"); n != 1 {
+		t.Errorf("%d reads of the credentials, want one for both applications", n)
+	}
+}

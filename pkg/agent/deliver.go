@@ -59,9 +59,10 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 	a.queue.flush()
 	a.updateChild()
 	a.endIfDone()
-	next := a.dismiss(ctx)
+	a.dismiss()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var next time.Time
 	for _, at := range a.pending {
 		next = lease.Earliest(next, at)
 	}

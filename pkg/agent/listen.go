@@ -42,7 +42,7 @@ type listener struct {
 
 // newListeners makes what a document serves, or takes over what the plan before
 // served already.
-func (a *Agent) newListeners(p *plan, before *plan) error {
+func (a *Agent) newListeners(p, before *plan) error {
 	doc := p.document
 	if len(doc.Listeners) == 0 {
 		return nil
@@ -71,7 +71,7 @@ func (l *listener) same(other *listener) bool {
 }
 
 // newPlainClient makes the client of an agent that only passes requests on.
-func (a *Agent) newPlainClient(p *plan, before *plan) error {
+func (a *Agent) newPlainClient(p, before *plan) error {
 	if p.main() != nil || p.handout != nil {
 		return nil
 	}

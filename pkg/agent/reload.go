@@ -181,8 +181,8 @@ func (a *Agent) switchUnits(next, before *plan) {
 }
 
 // dismiss ends logins that a reload replaced, some time after the last unit that
-// used them was replaced too. It returns when to look again.
-func (a *Agent) dismiss(ctx context.Context) time.Time {
+// used them was replaced too.
+func (a *Agent) dismiss() {
 	for _, l := range slices.Clone(a.leaving) {
 		if slices.ContainsFunc(a.now().units, func(u *unit) bool { return u.uses(l) }) {
 			continue
@@ -193,7 +193,6 @@ func (a *Agent) dismiss(ctx context.Context) time.Time {
 			return time.Time{}
 		})
 	}
-	return time.Time{}
 }
 
 func (a *Agent) dismissed(ctx context.Context, l *login) {

@@ -98,3 +98,22 @@ func TestEncryptedSinkWaitsForItsReader(t *testing.T) {
 		}
 	})
 }
+
+func TestReloadFromAWrappedLoginToOneOfItsOwn(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		change := w.reloading(w.whole(sinkDocument(`wrap_ttl = "5m"`, "") + kvTemplate))
+		if w.read("out/kv") != "" {
+			t.Fatal("an agent without a token rendered something")
+		}
+		change(w.whole(sinkDocument("", "") + kvTemplate))
+		pass(time.Second)
+		if w.read("out/kv") != canary+"-1" || strings.Contains(w.read("sink"), "creation_path") {
+			t.Error("the agent does not use the token that it has now")
+		}
+		change(w.whole(sinkDocument(`wrap_ttl = "5m"`, "") + kvTemplate))
+		pass(time.Second)
+		if !strings.Contains(w.read("sink"), "creation_path") {
+			t.Error("the sink does not hold a wrapped login again")
+		}
+	})
+}

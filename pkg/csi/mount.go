@@ -29,6 +29,7 @@ func (p *Provider) answerCall(ctx context.Context, m *pb.MountRequest) (*pb.Moun
 	raw := sumOfCall(m)
 	_, generation := p.key.get()
 	if raw == v.raw && v.unchanged(generation) {
+		v.provider.metrics.FromMemory.Inc()
 		v.succeeded()
 		return v.delivered.response, nil
 	}
@@ -83,6 +84,7 @@ func (v *volume) take(ctx context.Context, m *pb.MountRequest) error {
 func (v *volume) serve(ctx context.Context) (*pb.MountResponse, error) {
 	key, generation := v.provider.key.get()
 	if v.unchanged(generation) {
+		v.provider.metrics.FromMemory.Inc()
 		return v.delivered.response, nil
 	}
 	ctx, cancel := v.provider.budget(ctx)

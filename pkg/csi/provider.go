@@ -107,9 +107,22 @@ func (v *volume) succeeded() {
 	before := p.failing[v.target].calls
 	delete(p.failing, v.target)
 	p.mu.Unlock()
+	if v.stale() {
+		p.metrics.Stale.Inc()
+	}
 	if before > 0 {
 		p.log.Info("mount succeeds again", v.attrs()...)
 	}
+}
+
+// stale tells whether Vault did not confirm something that a volume has.
+func (v *volume) stale() bool {
+	for n := range v.delivered.versions {
+		if w := v.watches[n]; w != nil && w.State().Err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // failed notes a call that failed, and ends a volume that has never had files. The

@@ -56,7 +56,7 @@ func (e *endurance) judge(renewals int) *table {
 	}
 	e.judgeMemory(t)
 	e.judgeDeliveries(t)
-	expected := expectedRenewals(e.scene.duration)
+	expected := expectedRenewals(enduranceLogins, 1, e.scene.duration)
 	off := max(ratio(float64(renewals), float64(expected)), ratio(float64(expected), float64(renewals))) - 1
 	t.note("Renewals of leases: %d, expected %d; target ± %.0f %%: %s.", renewals, expected, 100*renewalTolerance, verdict(off, renewalTolerance))
 	t.note("Requests to the listener: %d, of them answered from the cache: %d.", e.asked, e.fromCache)
@@ -107,41 +107,4 @@ func none(n int) string {
 		return "met"
 	}
 	return "missed"
-}
-
-// expectedRenewals is how many there are in a time for all leases.
-func expectedRenewals(d time.Duration) int {
-	delivered := renewalsOf(enduranceTTL, enduranceMax, d, func(granted, _ time.Duration) bool {
-		return granted < enduranceTTL*9/10 // the max TTL is near: another renewal would gain nothing
-	})
-	cached := renewalsOf(enduranceTTL, enduranceMax, d, func(_, left time.Duration) bool {
-		return left < 0 // the listener's cache tries until it gives the lease up
-	})
-	return enduranceLogins*delivered + cached
-}
-
-// renewalsOf counts the renewals of one secret in a time. A lease is renewed after
-// two thirds of what is left of it and a third of its grace, and replaced when its
-// max TTL is nearer than the grace; the grace is 15 % of the TTL in the mean. Last
-// tells, by what was granted and what would be left at the next renewal until the
-// lease is replaced, that there is none.
-func renewalsOf(ttl, limit, elapsed time.Duration, last func(granted, left time.Duration) bool) int {
-	grace := ttl * 15 / 100
-	life := limit - grace
-	n := 0
-	for begin := time.Duration(0); begin < elapsed; begin += life {
-		granted := ttl
-		for at := time.Duration(0); ; {
-			at += granted*2/3 + grace/3
-			if at >= life || begin+at >= elapsed {
-				break
-			}
-			n++
-			granted = min(ttl, limit-at)
-			if last(granted, life-at-granted*2/3-grace/3) {
-				break
-			}
-		}
-	}
-	return n
 }

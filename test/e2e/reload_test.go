@@ -119,8 +119,9 @@ func TestReloadAfterAHangup(t *testing.T) {
 	a.signal(syscall.SIGHUP)
 	p.awaitProxy()
 	p.expectToken(p.awaitOther("token", ""))
-	a.expectChanges(1, `template "DIR/out/kv": removed`, "api_proxy: added", "cache: added", "auto_auth.sink \"DIR/token\": added",
-		"listener \"DIR/proxy.sock\": added", "pid_file: not set -> DIR/pid", "template_config.static_secret_render_interval: 1s -> 2s", "log_level: info (default) -> warn")
+	a.expectChanges(1, `template "DIR/out/kv": removed`, "api_proxy: added", "cache: added", "sink \"DIR/token\": added",
+		"listener \"DIR/proxy.sock\": added", "pid_file: not set -> \"DIR/pid\"",
+		`template_config.static_secret_render_interval: "1s" -> "2s"`, `log_level: info (default) -> "warn"`)
 	if line := a.awaitLog(1, "changes that need a restart"); fmt.Sprint(line["changes"]) != "[pid_file]" {
 		t.Errorf("needs a restart: %v", line["changes"])
 	}
@@ -163,12 +164,12 @@ func TestReloadOfAnotherRole(t *testing.T) {
 // TestReloadOfSomethingWrong changes nothing, and goes on looking.
 func TestReloadOfSomethingWrong(t *testing.T) {
 	cases := map[string]struct{ document, want string }{
-		"syntax": {login + kv + "template {\n", `DOC:10: object expected closing RBRACE got: EOF`},
-		"a key":  {login + strings.Replace(kv, "contents", "content", 1), "DOC:7: key \"template.content\" is unknown; did you mean \"contents\"?\ntemplate[0]: one of source and contents must be specified"},
+		"syntax": {login + kv + "template {\n", `DOC:11: object expected closing RBRACE got: EOF`},
+		"a key":  {login + strings.Replace(kv, "contents", "content", 1), "DOC:7: key \"template.content\" is unknown; did you mean \"contents\"?"},
 		"template": {
-			login + strings.Replace(kv, "{{ end }}", canary+"{{ ende }}", 1), `template "DIR/out/kv", line 1, column 84: function "ende" not defined`,
+			login + strings.Replace(kv, "{{ end }}", canary+"{{ ende }}", 1), `template "DIR/out/kv", line 1, column 83: function "ende" not defined`,
 		},
-		"method":       {strings.Replace(login, `"kubernetes"`, `"oci"`, 1) + kv, `auth method "oci" is not supported...`},
+		"method":       {strings.Replace(login, `"kubernetes"`, `"oci"`, 1) + kv, `auth method "oci" is one of the Vault Agent that is not supported here...`},
 		"source":       {login + "template {\n  source = \"DIR/none\"\n  destination = \"DIR/out/kv\"\n}\n", "read template: open DIR/none: no such file or directory"},
 		"no document":  {"", "no auto_auth, cache, or listener block found in config"},
 		"file is gone": {"-", "read agent configuration: stat DOC: no such file or directory"},
