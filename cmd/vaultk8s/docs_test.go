@@ -42,8 +42,9 @@ func TestAgentPage(t *testing.T) {
 
 // page makes the tables of a page.
 type page struct {
-	command *cobra.Command
-	shown   map[string]bool // keys of the document that are in a table
+	command  *cobra.Command
+	shown    map[string]bool // keys of the document that are in a table
+	injector bool            // the page is about the injector
 }
 
 func newPage(command *cobra.Command) *page {
@@ -86,7 +87,7 @@ func (p *page) flags() string {
 		}
 		var names []string
 		for _, name := range variables[f.Name] {
-			if !strings.HasPrefix(name, "BAO_") {
+			if !strings.HasPrefix(name, "BAO_") && (p.injector || !strings.HasPrefix(name, "AGENT_INJECT_")) {
 				names = append(names, code(name))
 			}
 		}
@@ -104,7 +105,7 @@ func (p *page) variables() string {
 	var rows [][]string
 	for _, k := range config.Keys() {
 		section, _, _ := strings.Cut(k.Key, ".")
-		if len(k.Env) == 0 || k.Flag != "" || section == "auth" {
+		if len(k.Env) == 0 || k.Flag != "" || !slices.Contains([]string{"vault", "log", "telemetry", "agent"}, section) {
 			continue
 		}
 		var names []string

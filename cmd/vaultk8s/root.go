@@ -30,15 +30,16 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAgentCommand(), newConfigCommand(), newRenderCommand(), newVersionCommand())
+	root.AddCommand(newAgentCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newRenderCommand(),
+		newUninjectCommand(), newVersionCommand())
 	return root
 }
 
-// doubleDashes gives the long flags of the agent command the two dashes that
-// they have elsewhere: the Vault Agent, whose command lines users keep, writes
+// doubleDashes gives the long flags of the agent, injector and CSI provider the two dashes
+// that they have elsewhere: the old programs, whose command lines users keep, write
 // them with one. A flag of one letter, and what follows "--", stay as they are.
 func doubleDashes(args []string) []string {
-	if len(args) == 0 || args[0] != "agent" {
+	if len(args) == 0 || !slices.Contains([]string{"agent", "injector", "agent-inject", "csi-provider"}, args[0]) {
 		return args
 	}
 	args = slices.Clone(args)

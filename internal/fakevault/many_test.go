@@ -55,6 +55,37 @@ func TestEndedThingsAreForgotten(t *testing.T) {
 	})
 }
 
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New()
+		s.EnableDatabase("database")
+		s.DynamicRole("database", "short", time.Minute, time.Minute)
+		s.DynamicRole("database", "long", time.Hour, time.Hour)
+		s.EnablePKI("pki")
+		s.PKIRole("pki", "web", time.Hour)
+		for range 10 {
+			send(t, s, "GET", "database/creds/short", "")
+			send(t, s, "GET", "database/creds/long", "")
+			send(t, s, "PUT", "pki/issue/web", `{"common_name":"a.test"}`)
+			s.CreateToken(TokenRole{TTL: time.Minute})
+		}
+		<-time.After(time.Minute)
+		s.Forget()
+		if len(s.leases.byID) != 10 || len(s.Leases()) != 10 || len(s.tokens.byID) != 1 {
+			t.Errorf("%d leases and %d tokens are left, want the 10 and the one that live", len(s.leases.byID), len(s.tokens.byID))
+		}
+		if n := len(s.Requests()); n != 0 {
+			t.Errorf("%d requests are left", n)
+		}
+		if status := send(t, s, "LIST", "pki/certs", ""); status != http.StatusNotFound {
+			t.Errorf("list of certificates: status %d, want none", status)
+		}
+		if status := send(t, s, "PUT", "pki/issue/web", `{"common_name":"a.test"}`); status != http.StatusOK {
+			t.Errorf("issue: status %d, want it to work as before", status)
+		}
+	})
+}
+
 func BenchmarkCreateLease(b *testing.B) {
 	s := New(WithoutRequestLog())
 	s.EnableDatabase("database")

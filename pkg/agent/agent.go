@@ -58,6 +58,7 @@ type Agent struct {
 	served       atomic.Bool // it was ready once
 	cluster      func() (*kubesecret.Cluster, error)
 	childNews    chan struct{} // holds one notice that a reload changed the application
+	running      atomic.Pointer[child]
 	listenerNews chan struct{} // the same of the listeners
 	leaving      []*login      // that a reload replaced; only the delivery task touches it
 
@@ -73,8 +74,13 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	return a.run(ctx)
+}
+
+// run runs an agent that was put together.
+func (a *Agent) run(ctx context.Context) error {
 	a.warn()
-	a.log.Info("agent starting", slog.String(telemetry.FieldVersion, o.Version), slog.String(telemetry.FieldAddress, o.Config.Vault.Address))
+	a.log.Info("agent starting", slog.String(telemetry.FieldVersion, a.o.Version), slog.String(telemetry.FieldAddress, a.o.Config.Vault.Address))
 	ctx, a.stop = context.WithCancelCause(ctx)
 	defer a.stop(nil)
 	if err := a.writePIDFile(); err != nil {
@@ -92,7 +98,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := a.serveStatus(ctx, tasks.Go); err != nil {
 		a.stop(err)
 	}
-	err = tasks.Wait()
+	err := tasks.Wait()
 	switch {
 	case endedWell(err):
 		err = nil

@@ -21,7 +21,8 @@ import (
 type child struct {
 	spec       agentfile.Exec
 	supervisor *process.Supervisor
-	replaced   chan struct{}               // closed by a reload that changes it
+	replaced   chan struct{}               // closed when a reload has it end
+	before     *child                      // runs until this one has its variables; only the delivery task touches it
 	sent       map[string]sensitive.String // variables that it was given; only the delivery task touches it
 }
 
@@ -31,8 +32,10 @@ func (a *Agent) newChild(c *config.Config, doc *agentfile.Document, before *plan
 	if doc.Exec == nil || c.Agent.ExitAfterAuth {
 		return nil, nil //nolint:nilnil // most agents have none
 	}
-	if before.child != nil && reflect.DeepEqual(before.child.spec, *doc.Exec) {
-		return before.child, nil
+	for c := before.child; c != nil; c = c.before {
+		if reflect.DeepEqual(c.spec, *doc.Exec) {
+			return c, nil
+		}
 	}
 	supervisor, err := process.NewSupervisor(process.SupervisorOptions{
 		Argv: doc.Exec.Command, Env: a.o.Environ, RestartOnChange: doc.Exec.RestartOnChange != "never",
@@ -42,7 +45,16 @@ func (a *Agent) newChild(c *config.Config, doc *agentfile.Document, before *plan
 	if err != nil {
 		return nil, err
 	}
-	return &child{spec: *doc.Exec, supervisor: supervisor, replaced: make(chan struct{})}, nil
+	return &child{spec: *doc.Exec, supervisor: supervisor, replaced: make(chan struct{}), before: before.child.running()}, nil
+}
+
+// running is the application itself, or the one that runs in its place until it
+// has its variables.
+func (c *child) running() *child {
+	if c != nil && c.before != nil {
+		return c.before
+	}
+	return c
 }
 
 func (a *Agent) childStarts(changed []string) {
@@ -66,6 +78,7 @@ func (a *Agent) keepChild(ctx context.Context) error {
 				continue
 			}
 		}
+		a.running.Store(c)
 		err := c.run(ctx)
 		select {
 		case <-c.replaced:
@@ -96,13 +109,14 @@ func (c *child) run(ctx context.Context) error {
 	return c.supervisor.Run(ctx)
 }
 
-// switchChild ends an application that a reload changed.
+// switchChild ends an application that a reload took out. One that a reload
+// changed goes on until the other one can start: see updateChild.
 func (a *Agent) switchChild(next, before *plan) {
 	if next.child == before.child {
 		return
 	}
-	if before.child != nil {
-		close(before.child.replaced)
+	if c := before.child.running(); c != nil && next.child == nil {
+		close(c.replaced)
 	}
 	select {
 	case a.childNews <- struct{}{}:
@@ -129,6 +143,11 @@ func (a *Agent) updateChild() {
 	p.child.sent = variables
 	if err := p.child.supervisor.Update(variables); err != nil {
 		a.log.Error("application does not get its variables", fieldError(err))
+		return
+	}
+	if c := p.child.before; c != nil {
+		p.child.before = nil
+		close(c.replaced)
 	}
 }
 

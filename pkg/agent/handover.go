@@ -58,7 +58,7 @@ type handoverLogin struct {
 	Token    auth.Token      `json:"token"`
 	Value    string          `json:"value"`
 	Expires  time.Time       `json:"expires"`
-	Secrets  json.RawMessage `json:"secrets"`
+	Secrets  []byte          `json:"secrets"` // JSON; as raw JSON it would be parsed again at every write
 }
 
 // inheritance is what an agent before left to an identity.

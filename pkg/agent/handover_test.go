@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // memoryDir returns a directory on a memory volume.
@@ -84,6 +85,33 @@ func TestHandOverNeverTouchesADisk(t *testing.T) {
 		want := `no hand-over: "/proc" is not on a memory volume (emptyDir with medium: Memory)`
 		if err == nil || err.Error() != want {
 			t.Errorf("error = %v\nwant %s", err, want)
+		}
+	})
+}
+
+// TestPollsThatFindNothingNewWriteNoHandOver: each write encrypts everything anew,
+// so that it shows in the file.
+func TestPollsThatFindNothingNewWriteNoHandOver(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		dir := memoryDir(t)
+		w.sidecar(kvTemplate + persist(dir))
+		pass(time.Minute)
+		file := func() string {
+			content, err := os.ReadFile(filepath.Join(dir, "vaultk8s-handover"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(content)
+		}
+		first := file()
+		pass(30 * time.Minute) // the token of an hour is renewed after 42 minutes
+		if w.vault.Count("GET", "secret/data/app") < 6 || file() != first {
+			t.Errorf("%d reads found nothing new; the file was written again: %t", w.vault.Count("GET", "secret/data/app"), file() != first)
+		}
+		w.vault.PutKV("secret", "app", map[string]any{"password": canary + "-2"})
+		pass(6 * time.Minute)
+		if file() == first {
+			t.Error("a new value was not handed over")
 		}
 	})
 }

@@ -56,7 +56,7 @@ func (a *Agent) newLogin(p *plan, spec loginSpec, before *plan) (*login, error) 
 	l := &login{agent: a, spec: spec, client: client, identity: identity(spec)}
 	for name, other := range p.logins {
 		if other != nil && other.identity == l.identity {
-			return nil, fmt.Errorf("identity %q logs in exactly as identity %q does", spec.name, name)
+			return nil, fmt.Errorf("identity %q logs in exactly as %s does", spec.name, block(name))
 		}
 	}
 	l.session = vault.NewSession(client, method, a.schedule, vault.SessionOptions{
@@ -72,12 +72,20 @@ func loginBackoff(c config.Auth) lease.Backoff {
 
 func loginError(err error) error { return fmt.Errorf("log in: %w", err) }
 
+// block names the block that a login is described in.
+func block(name string) string {
+	if name == "" {
+		return "auto_auth"
+	}
+	return fmt.Sprintf("identity %q", name)
+}
+
 // inIdentity says which block an error is about.
 func inIdentity(name string, err error) error {
 	if name == "" {
 		return err
 	}
-	return fmt.Errorf("identity %q: %w", name, err)
+	return fmt.Errorf("%s: %w", block(name), err)
 }
 
 func clientOptions(o Options) []vault.Option {
@@ -155,7 +163,8 @@ func (l *login) tokenChanged(state vault.TokenState) {
 	}
 	a.store.TokenChanged(l.identity, state)
 	l.logToken(state)
-	if state.Err != nil && l.spec.auth.ExitOnErr {
+	// A renewal that fails is no failed login: it leads to one.
+	if state.Err != nil && state.Failures > 0 && l.spec.auth.ExitOnErr {
 		a.stop(inIdentity(l.spec.name, loginError(state.Err)))
 		return
 	}

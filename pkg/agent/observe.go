@@ -23,11 +23,13 @@ func (a *Agent) observe(e secret.Event) {
 	if e.State.Err != nil {
 		a.o.Metrics.SecretFailed(e.State.Query.String(), a.now().nameOf(e.Identity))
 	}
-	if e.State.Err == nil {
-		a.handover.changed()
+	if e.State.Err != nil {
+		a.giveUp(e)
 		return
 	}
-	a.giveUp(e)
+	if e.Changed || e.Renewal { // a poll that found nothing new leaves nothing else to hand over
+		a.handover.changed()
+	}
 }
 
 func (a *Agent) logEvent(e secret.Event) {

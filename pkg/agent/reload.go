@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,7 +37,7 @@ func (a *Agent) signaled(s os.Signal) {
 		a.askReload()
 		return
 	}
-	if c := a.now().child; c != nil {
+	if c := a.running.Load(); c != nil {
 		if err := c.supervisor.Signal(s); err != nil {
 			a.log.Debug("signal not passed on", fieldError(err))
 		}
@@ -215,20 +216,22 @@ func differences(before, next *plan) []string {
 }
 
 // settingChanges lists the settings of files and variables outside the document
-// that differ.
+// that differ. What the document says is among the differences of documents.
 func settingChanges(before, next *config.Config) []string {
-	old := map[string]string{}
+	old := map[string]config.Setting{}
 	for _, s := range before.Settings() {
-		old[s.Key] = s.Value
+		old[s.Key] = s
 	}
 	var changes []string
 	for _, s := range next.Settings() {
-		if old[s.Key] != s.Value {
+		if old[s.Key].Value != s.Value && !inDocument(s) && !inDocument(old[s.Key]) {
 			changes = append(changes, s.Key+" changed")
 		}
 	}
 	return changes
 }
+
+func inDocument(s config.Setting) bool { return strings.HasPrefix(s.Source, "document ") }
 
 // fixedChanges lists changed settings that a running agent does not take over.
 func fixedChanges(before, next *config.Config) []string {

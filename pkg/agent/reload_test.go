@@ -183,3 +183,18 @@ template {
 		}
 	})
 }
+
+// TestReloadTellsEachChangeOnce changes keys that flags could set as well.
+func TestReloadTellsEachChangeOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world) {
+		change := w.reloading(w.document(kvTemplate))
+		change(w.document(kvTemplate + "pid_file = \"DIR/pid\"\nrevoke_on_shutdown = true\n"))
+		log := w.log()
+		if !strings.Contains(log, "pid_file: not set") || !strings.Contains(log, "revoke_on_shutdown: false (default) -> true") {
+			t.Error("the log does not tell the changes")
+		}
+		if strings.Contains(log, "agent.pid_file changed") || strings.Contains(log, "agent.revoke_on_shutdown changed") {
+			t.Error("the log tells a change twice")
+		}
+	})
+}

@@ -47,16 +47,17 @@ func (a *Agent) write(ctx context.Context, u *unit, result *render.Result) error
 		a.o.Metrics.Deliveries.WithLabelValues(telemetry.OutcomeFailed).Inc()
 		return err
 	}
-	if err := a.keepInCluster(ctx, u, result.Output); err != nil {
+	err = a.keepInCluster(ctx, u, result.Output)
+	if err != nil {
 		a.o.Metrics.Deliveries.WithLabelValues(telemetry.OutcomeFailed).Inc()
-		return err
 	}
-	if !outcome.Written {
-		return nil
+	// The file is another one whatever becomes of the Kubernetes Secret, and it
+	// would not be the next time.
+	if outcome.Written {
+		a.delivered(u, result.Used)
+		a.queue.add(u.spec.Template)
 	}
-	a.delivered(u, result.Used)
-	a.queue.add(u.spec.Template)
-	return nil
+	return err
 }
 
 // writeDestination writes the file, or the directory of a format that makes one.

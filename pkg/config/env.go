@@ -36,25 +36,49 @@ func standardNames(key string) []string {
 	case "vault.max_retries":
 		return []string{"VAULT_MAX_RETRIES"}
 	case "log.level":
-		return []string{"VAULT_LOG_LEVEL"}
+		return []string{"VAULT_LOG_LEVEL", "AGENT_INJECT_LOG_LEVEL"}
 	case "log.format":
-		return []string{"VAULT_LOG_FORMAT"}
+		return []string{"VAULT_LOG_FORMAT", "AGENT_INJECT_LOG_FORMAT"}
 	case "agent.disable_idle_connections":
 		return []string{"VAULT_AGENT_DISABLE_IDLE_CONNECTIONS"}
 	case "agent.disable_keep_alives":
 		return []string{"VAULT_AGENT_DISABLE_KEEP_ALIVES"}
 	default:
+		return injectorNames(key)
+	}
+}
+
+// injectorNames returns the variables of the old injector.
+func injectorNames(key string) []string {
+	name, ok := strings.CutPrefix(key, "injector.")
+	if !ok {
 		return nil
 	}
+	switch name {
+	case "namespace", "pod_name":
+		return []string{strings.ToUpper(name)}
+	case "vault_address":
+		name = "vault_addr"
+	case "proxy_address":
+		name = "proxy_addr"
+	case "memory_request", "memory_limit":
+		name = strings.Replace(name, "memory", "mem", 1)
+	case "ephemeral_storage_request", "ephemeral_storage_limit":
+		name = strings.Replace(name, "_storage", "", 1)
+	}
+	return []string{"AGENT_INJECT_" + strings.ToUpper(name)}
 }
 
 // envNames returns all variables of a key, the strongest first: our own name,
 // Vault's, and OpenBao's spelling of that.
 func envNames(key string) []string {
 	own := "VAULTK8S_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-	names := append([]string{own}, standardNames(key)...)
-	for _, name := range standardNames(key) {
-		names = append(names, "BAO_"+strings.TrimPrefix(name, "VAULT_"))
+	standard := standardNames(key)
+	names := append([]string{own}, standard...)
+	for _, name := range standard {
+		if rest, ok := strings.CutPrefix(name, "VAULT_"); ok {
+			names = append(names, "BAO_"+rest)
+		}
 	}
 	return names
 }

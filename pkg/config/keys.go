@@ -45,7 +45,7 @@ func Keys() []KeyDoc {
 // keys builds the table anew: nothing is kept in the memory of a program that has loaded.
 func keys() []key {
 	var all []key
-	for _, section := range [][]key{vaultKeys(), authKeys(), logKeys(), telemetryKeys(), agentKeys(), csiKeys()} {
+	for _, section := range [][]key{vaultKeys(), authKeys(), logKeys(), telemetryKeys(), agentKeys(), injectorKeys(), csiKeys()} {
 		all = append(all, section...)
 	}
 	for i := range all {

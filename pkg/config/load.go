@@ -18,6 +18,7 @@ type Config struct {
 	Log       Log
 	Telemetry Telemetry
 	Agent     Agent
+	Injector  Injector
 	CSI       CSI
 
 	settings []Setting

@@ -36,6 +36,8 @@ func defaults() *Config {
 		Vault: Vault{Address: "https://127.0.0.1:8200", Timeout: time.Minute},
 		Auth:  Auth{Method: "kubernetes", MinBackoff: time.Second, MaxBackoff: 5 * time.Minute},
 		Log:   Log{Level: "info", Format: "text", RotateDuration: 24 * time.Hour},
+
+		Injector: defaultInjector(),
 		CSI: CSI{
 			Endpoints: []string{"/tmp/vault.sock"}, HealthAddress: ":8080", HMACSecret: "vault-csi-provider-hmac-key", CacheSize: 1000,
 			AuthMount: "kubernetes", RefreshInterval: time.Minute, MountTimeout: time.Minute, OrphanAfter: 2 * time.Hour,
@@ -95,6 +97,7 @@ func TestLoadEveryKey(t *testing.T) {
 			DisableIdleConnections: []string{"auto-auth", "templating"},
 			DisableKeepAlives:      []string{"caching", "proxying"},
 		},
+		Injector: fullInjector(),
 		CSI: CSI{
 			Endpoints: []string{"/provider/vault.sock", "/provider/openbao.sock"}, HealthAddress: ":8081", HMACSecret: "key", CacheSize: -1,
 			AuthMount: "k8s/prod", RefreshInterval: 2 * time.Minute, MountTimeout: 45 * time.Second, OrphanAfter: 3 * time.Hour,

@@ -179,3 +179,35 @@ func rateLimit(c *Config, s string) (string, error) {
 	c.Vault.RateLimit, c.Vault.RateBurst = x, n
 	return s, nil
 }
+
+// none reads a text in place of which "none" says that there is to be none; the
+// empty one leaves the default.
+func none(at func(*Config) *string) reader {
+	return func(c *Config, s string) (string, error) {
+		*at(c) = s
+		if s == "none" {
+			*at(c) = ""
+		}
+		return s, nil
+	}
+}
+
+// span reads a duration and keeps its text.
+func span(at func(*Config) *string) reader {
+	return func(c *Config, s string) (string, error) {
+		_, err := scalar.Duration(s)
+		*at(c) = s
+		return s, err
+	}
+}
+
+func fraction(at func(*Config) *float64) reader {
+	return func(c *Config, s string) (string, error) {
+		x, err := scalar.Float(s)
+		if err == nil && (x < 0 || x >= 1) {
+			err = fmt.Errorf("%q is not a fraction of at least 0 and below 1", s)
+		}
+		*at(c) = x
+		return s, err
+	}
+}

@@ -2,6 +2,7 @@ package csi
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/status"
+
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // codeName is the gRPC code of an error.
@@ -182,3 +185,7 @@ func (c *cluster) eventReasons() []string {
 	slices.Sort(reasons)
 	return reasons
 }
+
+func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+func newToken(text string) sensitive.String { return sensitive.New(text) }

@@ -31,8 +31,7 @@ func (p *Provider) sweep(context.Context) time.Time {
 	}
 	p.mu.Unlock()
 	for _, v := range silent {
-		p.log.Info("volume is gone: the driver asks for it no more", v.attrs()...)
-		p.forget(v)
+		p.forget(v, "volume is gone: the driver asks for it no more")
 	}
 	return now.Add(sweepInterval)
 }
@@ -48,8 +47,7 @@ func (p *Provider) podGone(uid string) {
 	}
 	p.mu.Unlock()
 	for _, v := range left {
-		p.log.Info("volume is gone with its pod", v.attrs()...)
-		p.forget(v)
+		p.forget(v, "volume is gone with its pod")
 	}
 }
 

@@ -40,7 +40,7 @@ const (
 type login struct {
 	provider *Provider
 	id       secret.Identity
-	client   *vault.Client
+	shared   *connection
 	session  *vault.Session
 	jwt      *jwtHolder // nil: it logs in with something else
 	files    []string   // of its credentials
@@ -139,20 +139,14 @@ func audienceOf(audience string) string {
 
 func (p *Provider) newLogin(id secret.Identity, s loginSpec) (*login, error) {
 	l := &login{provider: p, id: id, volumes: map[*volume]struct{}{}}
-	options := []vault.Option{vault.WithVersion(p.o.Version), vault.WithLimits(p.limits)}
-	if p.o.Transport != nil {
-		options = append(options, vault.WithTransport(p.o.Transport))
-	}
-	client, err := vault.NewClient(s.vault, options...)
-	if err != nil {
-		return nil, &badRequest{[]error{err}}
-	}
 	method, err := l.method(s)
 	if err != nil {
 		return nil, &badRequest{[]error{err}}
 	}
-	l.client = client
-	l.session = vault.NewSession(client, p.gate.around(method), p.schedule, vault.SessionOptions{
+	if l.shared, err = p.connect(s.vault); err != nil {
+		return nil, err
+	}
+	l.session = vault.NewSession(l.shared.client, p.gate.around(method), p.schedule, vault.SessionOptions{
 		Namespace: s.namespace, AuthNamespace: s.auth.Namespace, Rand: p.o.Rand,
 		Backoff:  lease.Backoff{Initial: 500 * time.Millisecond, Max: 15 * time.Second},
 		OnChange: l.changed,
@@ -220,8 +214,11 @@ func (l *login) leave(ctx context.Context) time.Time {
 	for _, name := range l.files {
 		_ = os.Remove(name) // the folder goes with the program
 	}
-	l.client.Close()
-	l.provider.logLeft(l, err)
+	p := l.provider
+	p.mu.Lock()
+	p.disconnect(l.shared)
+	p.mu.Unlock()
+	p.logLeft(l, err)
 	l.task.Stop()
 	return time.Time{}
 }

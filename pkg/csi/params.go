@@ -98,17 +98,14 @@ func setSkipVerify(q *request, value string) error {
 }
 
 func setObjects(q *request, value string) (err error) {
-	if q.objects, err = readObjects(value); err != nil {
-		q.objects = []object{}
-	}
+	q.objects, err = readObjects(value)
+	q.unreadable = q.unreadable || err != nil
 	return err
 }
 
 func setTemplates(q *request, value string) error {
 	err := decodeYAML("templates", value, &q.templates)
-	if err != nil {
-		q.templates = []classTemplate{}
-	}
+	q.unreadable = q.unreadable || err != nil
 	return err
 }
 

@@ -52,9 +52,10 @@ type Provider struct {
 	mu          sync.Mutex
 	volumes     map[string]*volume // by target path
 	logins      map[secret.Identity]*login
-	failing     map[string]failure // by target path
-	credentials string             // folder of files; "": none yet
-	serving     bool   // the sockets are open
+	connections map[string]*connection // by their settings
+	failing     map[string]failure     // by target path
+	credentials string                 // folder of files; "": none yet
+	serving     bool                   // the sockets are open
 }
 
 // New makes a provider. It starts nothing.
@@ -69,6 +70,8 @@ func New(o Options) *Provider {
 		volumes:  map[string]*volume{},
 		logins:   map[secret.Identity]*login{},
 		failing:  map[string]failure{},
+
+		connections: map[string]*connection{},
 	}
 	if p.rand == nil {
 		p.rand = rand.Float64
@@ -137,15 +140,18 @@ func (v *volume) failed(err error) error {
 	p.mu.Unlock()
 	p.logFailure(v, f.calls, err)
 	if !v.mounted() {
-		p.forget(v)
+		p.forget(v, "")
 	}
 	return err
 }
 
-// forget ends a volume.
-func (p *Provider) forget(v *volume) {
+// forget ends a volume, and says why in the log, unless there is nothing to say.
+func (p *Provider) forget(v *volume, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if why != "" {
+		p.log.Info(why, v.attrs()...)
+	}
 	v.close()
 	if p.volumes[v.target] == v {
 		delete(p.volumes, v.target)

@@ -41,10 +41,12 @@ type request struct {
 	refresh   time.Duration // of the class; 0: it says nothing
 	objects   []object
 	templates []classTemplate
-	files     kubernetesFiles
-	tokens    map[string]podToken         // by audience
-	secrets   map[string]sensitive.String // of nodePublishSecretRef
-	print     [sha256.Size]byte           // of all but tokens: what the files depend on
+
+	unreadable bool // a list was given and could not be read
+	files      kubernetesFiles
+	tokens     map[string]podToken         // by audience
+	secrets    map[string]sensitive.String // of nodePublishSecretRef
+	print      [sha256.Size]byte           // of all but tokens: what the files depend on
 }
 
 // kubernetesFiles names what is taken from Secrets and ConfigMaps of the pod's
@@ -175,7 +177,7 @@ func (q *request) check() []error {
 	add(needsRole(q.auth.Method) && q.auth.Role == "", errors.New("missing 'roleName' in SecretProviderClass definition"))
 	add(q.pod.Namespace == "" || q.pod.ServiceAccount == "", errors.New("the driver passed no pod: the CSIDriver object needs podInfoOnMount: true"))
 	add((q.vault.ClientCert == "") != (q.vault.ClientKey == ""), errors.New("both client cert and client key must be provided"))
-	add(len(q.objects)+len(q.templates) == 0 && !q.unreadable(), errors.New("no secrets configured - the provider will not read any secret material"))
+	add(len(q.objects)+len(q.templates) == 0 && !q.unreadable, errors.New("no secrets configured - the provider will not read any secret material"))
 	names := make([]string, 0, len(q.objects)+len(q.templates))
 	for i := range q.objects {
 		problems = append(problems, q.objects[i].check(i)...)
@@ -190,9 +192,6 @@ func (q *request) check() []error {
 	}
 	return problems
 }
-
-// unreadable tells a list that was given and could not be read from none at all.
-func (q *request) unreadable() bool { return q.objects != nil || q.templates != nil }
 
 // needsRole tells whether a login names a role.
 func needsRole(method string) bool {

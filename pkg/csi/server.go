@@ -94,8 +94,12 @@ func (p *Provider) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Calls under way at the end still need what works for them.
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	worked := make(chan error, 1)
+	go func() { worked <- p.Work(working) }()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.Work(ctx) })
 	for _, l := range listeners {
 		group.Go(func() error { return p.serve(ctx, l) })
 	}
@@ -103,7 +107,9 @@ func (p *Provider) Run(ctx context.Context) error {
 		group.Go(func() error { return p.serveHealth(ctx) })
 	}
 	p.log.Info("serving the driver", slog.Any(telemetry.FieldAddress, p.o.CSI.Endpoints))
-	return errors.Join(group.Wait(), p.removeCredentials())
+	err = group.Wait()
+	stopWork()
+	return errors.Join(err, <-worked, p.removeCredentials())
 }
 
 // Work does everything but serve: it keeps tokens, leases and secrets fresh until

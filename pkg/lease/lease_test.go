@@ -144,3 +144,21 @@ func TestQuotaNeverHoldsBackAnHonestLease(t *testing.T) {
 		}
 	}
 }
+
+func TestRefundedIssuesDoNotCount(t *testing.T) {
+	var q lease.Quota
+	for range 100 {
+		if at := q.Next(epoch, time.Minute); at.After(epoch) {
+			t.Fatalf("an issue is held back by %v, and none happened", at.Sub(epoch))
+		}
+		q.Spend(epoch, time.Minute)
+		q.Refund()
+	}
+	q.Refund() // of nothing
+	for range 5 {
+		q.Spend(epoch, time.Minute)
+	}
+	if at := q.Next(epoch, time.Minute); at.Sub(epoch) != 30*time.Second {
+		t.Errorf("after five issues the next is held back by %v, want 30s", at.Sub(epoch))
+	}
+}

@@ -33,6 +33,10 @@ func (q *Quota) Spend(now time.Time, ttl time.Duration) {
 	q.updated = now
 }
 
+// Refund takes back an issue that was spent and did not happen. What is left to
+// wait is then a matter of the backoff between failed attempts.
+func (q *Quota) Refund() { q.spent = max(0, q.spent-1) }
+
 func (q *Quota) spentAt(now time.Time, refill time.Duration) float64 {
 	if q.updated.IsZero() {
 		return 0

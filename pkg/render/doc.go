@@ -12,6 +12,9 @@
 // made by a [Format]: [NewFormat] in place of Parse, the same Execute, and for
 // some formats a Set of files in place of Output. [Formats] lists them.
 //
+// Templates that work on data which the caller has, and call each other, are a
+// [Set]: [ParseSet], then [Set.Execute].
+//
 // What differs from consul-template, on purpose:
 //   - functions of Consul and Nomad are known, and fail in clear words;
 //   - plugin fails: run a command after rendering instead;

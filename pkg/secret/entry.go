@@ -33,6 +33,7 @@ type entry struct {
 	rotation time.Time
 	renewAt  time.Time
 	renewals int // that failed since the newest success
+	reads    int // the same
 	refused  bool
 	lost     bool
 	orphaned time.Time

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"reflect"
 	"time"
@@ -78,6 +79,7 @@ func same(a, b *Response) bool {
 
 func (e *entry) succeeded() {
 	e.state.Err, e.state.Failures, e.retryAt, e.renewals, e.waiting = nil, 0, time.Time{}, 0, false
+	e.reads = 0
 }
 
 // renewed takes the new end of a lease.
@@ -119,10 +121,23 @@ func (e *entry) renewBackoff() lease.Backoff {
 
 // readFailed plans the next attempt; what is held stays held.
 func (e *entry) readFailed(err error) {
-	wait := e.group.policy.Backoff.Wait(e.state.Failures, e.store.options.Rand)
+	if e.issues() && answered(err) {
+		e.quota.Refund() // an outage must not use up what replaces a credential after it
+	}
+	// Failed renewals before it do not make a read wait longer: it comes at the end
+	// of a lease, where seconds count.
+	wait := e.group.policy.Backoff.Wait(e.reads, e.store.options.Rand)
+	e.reads++
 	e.retryAt = time.Now().Add(max(wait, vault.RetryAfter(err)))
 	e.state.Err = err
 	e.state.Failures++
+}
+
+// answered tells whether Vault itself said that a request failed. Where an answer
+// was lost, something may have been issued.
+func answered(err error) bool {
+	said, ok := errors.AsType[*vault.Error](err)
+	return ok && said.Status != 0
 }
 
 // tokenReplaced plans the replacement of a lease that dies with the token that

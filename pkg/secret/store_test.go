@@ -264,6 +264,50 @@ func TestLostLeaseIsReplacedButCapped(t *testing.T) {
 	})
 }
 
+// TestOutageDoesNotUseUpTheQuota: a lease that nearly ended in an outage is
+// replaced when the backoff says so. Where no answer came, each attempt counts,
+// because something may have been issued.
+func TestOutageDoesNotUseUpTheQuota(t *testing.T) {
+	answered := &vault.Error{Kind: vault.Sealed, Status: http.StatusServiceUnavailable}
+	cases := map[string]struct {
+		err         error
+		least, most time.Duration
+	}{
+		// A lease of 100 s is asked for again 7.5 s before its end, after five failed
+		// renewals, and then 0.2, 0.4, 0.9 and each 1.75 s later: at 97.5, 99.3 and
+		// 101.03 s. Five attempts that count, until 95.8 s, leave half a TTL to wait.
+		"answered":  {answered, time.Second, time.Second},
+		"no answer": {failure(vault.Unavailable), 42 * time.Second, 42 * time.Second},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var down error
+				issued := 0
+				w := newWorld(t, secret.Policy{Backoff: lease.Backoff{Max: 2 * time.Second}}, func(r vault.Request) (*vault.Response, error) {
+					if down != nil {
+						return nil, down
+					}
+					issued++
+					return leased(fmt.Sprint("lease-", issued), 100*time.Second, true), nil
+				})
+				w.store.Watch(alice, read("database/creds/app"), nil)
+				pass(time.Second)
+				w.scene(func() { down = tc.err })
+				pass(100 * time.Second)
+				w.scene(func() { down = nil })
+				ended := time.Now()
+				for issued == 1 {
+					pass(time.Second)
+				}
+				if took := time.Since(ended); took < tc.least || took > tc.most {
+					t.Errorf("replaced %v after the outage, want %v to %v", took, tc.least, tc.most)
+				}
+			})
+		})
+	}
+}
+
 func TestNewTokenReplacesOnlyWhatDiesWithTheOldOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, secret.Policy{Poll: 100 * time.Hour}, func(r vault.Request) (*vault.Response, error) {
@@ -422,5 +466,24 @@ func TestAnnouncedChangeIsRead(t *testing.T) {
 		w.store.Notify(alice, read("secret/data/unknown"), 0)
 		pass(time.Minute)
 		w.wantCalls("0s GET secret/data/app", "1h0m5s GET secret/data/app")
+	})
+}
+
+// TestFailedRenewalsDoNotSlowReadsDown: where a lease could not be renewed, each
+// second before its end counts.
+func TestFailedRenewalsDoNotSlowReadsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, secret.Policy{}, func(r vault.Request) (*vault.Response, error) {
+			return leased("first", 100*time.Second, true), nil
+		})
+		w.store.Watch(alice, read("database/creds/app"), nil)
+		pass(time.Second)
+		w.scene(func() { w.answer = func(vault.Request) (*vault.Response, error) { return nil, failure(vault.Unavailable) } })
+		w.takeCalls()
+		pass(93 * time.Second)
+		calls := w.takeCalls()
+		if n := len(calls); n < 3 || !strings.HasPrefix(calls[n-3], "1m32.5s GET") || !strings.HasPrefix(calls[n-1], "1m33.156") {
+			t.Errorf("calls of Vault: %q; want reads at 92.5, 92.72 and 93.16 s after failed renewals", calls)
+		}
 	})
 }

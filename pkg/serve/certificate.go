@@ -106,6 +106,9 @@ func unchanged(now, before [3]os.FileInfo) bool {
 // read makes a configuration of the files as they are.
 func (c *certificates) read() (*tls.Config, error) {
 	t := c.spec.TLS
+	if t.Certificate != nil {
+		return c.readWithout()
+	}
 	pair, pairErr := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if pairErr != nil {
 		pairErr = c.spec.problem("tls_cert_file, tls_key_file", fmt.Errorf("read the pair %q and %q: %w", t.CertFile, t.KeyFile, pairErr))
@@ -117,6 +120,17 @@ func (c *certificates) read() (*tls.Config, error) {
 	fresh := c.fixed.Clone()
 	fresh.Certificates = []tls.Certificate{pair}
 	fresh.ClientCAs = roots
+	return fresh, nil
+}
+
+// readWithout makes a configuration whose certificate somebody else has.
+func (c *certificates) readWithout() (*tls.Config, error) {
+	roots, err := c.spec.clientRoots()
+	if err != nil {
+		return nil, err
+	}
+	fresh := c.fixed.Clone()
+	fresh.GetCertificate, fresh.ClientCAs = c.spec.TLS.Certificate, roots
 	return fresh, nil
 }
 
@@ -172,6 +186,10 @@ func (s Spec) fixedTLS() (*tls.Config, error) {
 
 func (t *TLS) incomplete() error {
 	switch {
+	case t.Certificate != nil && (t.CertFile != "" || t.KeyFile != ""):
+		return errors.New("there is a certificate already that is not from files")
+	case t.Certificate != nil:
+		return nil
 	case t.CertFile == "" && t.KeyFile == "":
 		return errors.New("TLS needs a certificate and its key")
 	case t.CertFile == "":

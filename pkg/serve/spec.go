@@ -13,6 +13,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,6 +47,9 @@ type TLS struct {
 
 	RequireClientCert  bool // tls_require_and_verify_client_cert
 	DisableClientCerts bool // tls_disable_client_certs: do not ask for one, which is so without RequireClientCert
+
+	// Certificate takes the place of the two files: it is asked at each handshake.
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 }
 
 // Socket says who may use a unix socket. Empty fields leave what the system makes.

@@ -34,17 +34,17 @@ func aboutLogin() []Description {
 func aboutWork() []Description {
 	return []Description{
 		{
-			Name: "vaultk8s_secret_reads_total", Type: TypeCounter, Labels: []string{labelReason, labelOutcome}, Modes: modeAgent,
+			Name: "vaultk8s_secret_reads_total", Type: TypeCounter, Labels: []string{labelReason, labelOutcome}, Modes: modeAgent + ", " + modeCSI,
 			Meaning: "Reads of secrets from Vault, by the reason that made them due.",
 			Panel:   Panel{"Reads by reason", "sum by (reason) (rate(vaultk8s_secret_reads_total[5m]))", "ops", ""},
 		},
 		{
-			Name: "vaultk8s_lease_renewals_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeAgent,
+			Name: "vaultk8s_lease_renewals_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeAgent + ", " + modeCSI,
 			Meaning: "Renewals of leases.",
 			Panel:   Panel{"Failed renewals", `sum(increase(vaultk8s_lease_renewals_total{outcome="failed"}[15m]))`, "short", "> 0 for 15 minutes"},
 		},
 		{
-			Name: "vaultk8s_deliveries_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeAgent,
+			Name: "vaultk8s_deliveries_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeAgent + ", " + modeCSI,
 			Meaning: "Rendered files that were written because their content changed.",
 			Panel:   Panel{"Deliveries", "sum by (outcome) (increase(vaultk8s_deliveries_total[5m]))", "short", "failed > 0"},
 		},

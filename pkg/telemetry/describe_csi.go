@@ -28,7 +28,7 @@ func aboutCSI() []Description {
 		{
 			Name: "vaultk8s_csi_logins_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeCSI,
 			Meaning: "Logins as pods.",
-			Panel:   Panel{"Failed logins", `sum(increase(vaultk8s_csi_logins_total{outcome="failed"}[15m]))`, "short", "> 0 for 15 minutes"},
+			Panel:   Panel{"Failed logins of pods", `sum(increase(vaultk8s_csi_logins_total{outcome="failed"}[15m]))`, "short", "> 0 for 15 minutes"},
 		},
 		{
 			Name: "vaultk8s_csi_tokens_revoked_total", Type: TypeCounter, Labels: []string{labelOutcome}, Modes: modeCSI,
@@ -43,7 +43,7 @@ func aboutCSI() []Description {
 		{
 			Name: "vaultk8s_csi_logins", Type: TypeGauge, Modes: modeCSI,
 			Meaning: "Logins that are kept alive.",
-			Panel:   Panel{"Logins", "sum by (pod) (vaultk8s_csi_logins)", "short", ""},
+			Panel:   Panel{"Logins that are kept", "sum by (pod) (vaultk8s_csi_logins)", "short", ""},
 		},
 		{
 			Name: "vaultk8s_csi_degraded", Type: TypeGauge, Modes: modeCSI,

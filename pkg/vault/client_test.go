@@ -192,7 +192,7 @@ func TestDoDecodes(t *testing.T) {
 		_, _ = io.WriteString(w, `{"request_id":"r1","lease_id":"database/creds/app/x","lease_duration":3600,"renewable":true,
 			"data":{"n":12345678901234567890,"t":"v"},"warnings":["old"],
 			"auth":{"client_token":"hvs.x","accessor":"a","policies":["p"],"metadata":{"k":"v"},"lease_duration":60,"renewable":true,"token_type":"service"},
-			"wrap_info":{"token":"w","accessor":"wa","ttl":300,"creation_time":"2026-01-02T03:04:05Z","creation_path":"c","wrapped_accessor":"wwa"}}`)
+			"wrap_info":{"token":"w","accessor":"wa","ttl":300,"creation_time":"2026-01-02T03:04:05Z","creation_path":"c","wrapped_accessor":"wwa"},"mount_type":"database"}`)
 	})
 	got, err := read(t, c, "database/creds/app")
 	if err != nil {
@@ -203,7 +203,7 @@ func TestDoDecodes(t *testing.T) {
 	}
 	got.Received = time.Time{}
 	want := &Response{
-		RequestID: "r1", LeaseID: "database/creds/app/x", LeaseDuration: time.Hour, Renewable: true, Warnings: []string{"old"},
+		RequestID: "r1", LeaseID: "database/creds/app/x", LeaseDuration: time.Hour, Renewable: true, Warnings: []string{"old"}, MountType: "database",
 		Data: sensitive.NewData(map[string]any{"n": json.Number("12345678901234567890"), "t": "v"}),
 		Auth: &auth.Token{
 			Value: sensitive.New("hvs.x"), Accessor: "a", TTL: time.Minute, Renewable: true,

@@ -118,7 +118,8 @@ func (e *endurance) document(document map[string]any) {
 		})
 	}
 	document["template"] = templates
-	document["cache"] = map[string]any{"use_auto_auth_token": true}
+	persist := map[string]any{"type": "kubernetes", "path": e.job.dir} // as injected agents do
+	document["cache"] = map[string]any{"use_auto_auth_token": true, "persist": persist}
 	document["listener"] = []any{map[string]any{"unix": map[string]any{"address": e.socket(), "tls_disable": true}}}
 }
 

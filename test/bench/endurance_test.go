@@ -44,7 +44,7 @@ func TestEnduranceDocument(t *testing.T) {
 	if len(document.Templates) != endurancePaths+enduranceLogins || document.Templates[endurancePaths].Destination != e.loginFile(0) {
 		t.Errorf("%d templates, want secrets and logins", len(document.Templates))
 	}
-	if len(document.Listeners) != 1 || document.Listeners[0].Address != e.socket() || document.Cache == nil || document.UseAutoAuthToken() != "true" {
+	if len(document.Listeners) != 1 || document.Listeners[0].Address != e.socket() || document.Cache == nil || document.Cache.Persist.Path != e.job.dir || document.UseAutoAuthToken() != "true" {
 		t.Errorf("listeners %+v, want one with a cache and the agent's token", document.Listeners)
 	}
 }

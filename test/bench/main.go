@@ -161,6 +161,8 @@ func measurements() []measurement {
 		{name: "requests", title: "Requests to Vault for N templates over M paths", run: runRequests},
 		{name: "scale", title: "Many templates and leases in one process", run: runScale},
 		{name: "startup", title: "Binary, and the cost of starting it", run: runStartup},
+		{name: "injector", title: "Admissions of the injector", run: runInjector},
+		{name: "csi", title: "Mounts of the CSI provider", run: runCSI},
 		{name: "endurance", title: "Minutes of work with short leases (sidecar)", run: runEndurance, long: true},
 	}
 }

@@ -41,7 +41,7 @@ func awaitPort(t *testing.T, address string) {
 // the two containers of a pod do: everything lies where it names it.
 func TestConfigMapOfTheVaultAgent(t *testing.T) {
 	t.Parallel()
-	p := newPod(t)
+	p := newPodAt(t, newVault(t)) // the document names its role, which other stories may name, too
 	volumes := p.account("app")
 	volumes["/vault"], volumes["/home/vault"] = p.path("vault"), p.path("home")
 	must(t, p.vault.WriteKubernetesRole(t.Context(), "kubernetes", "orders", lab.KubernetesRole{

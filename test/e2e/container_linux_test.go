@@ -135,8 +135,12 @@ func playPod(name string) int {
 	}
 	beside := exec.Command(os.Args[1], os.Args[2:]...)
 	beside.Env, beside.Stdin, beside.Stdout, beside.Stderr = withoutRole(), os.Stdin, os.Stdout, os.Stderr
+	if err := beside.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	ended := make(chan error, 1)
-	go func() { ended <- beside.Run() }()
+	go func() { ended <- beside.Wait() }()
 	for {
 		select {
 		case <-ended:

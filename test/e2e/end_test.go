@@ -65,7 +65,7 @@ func TestTerminationWhileVaultIsAway(t *testing.T) {
 	if code := a.end(); code != 1 {
 		t.Errorf("exit code %d, want 1: the token is not revoked", code)
 	}
-	want := p.text("revoke the agent's token: PUT ADDR/v1/auth/token/revoke-self: unavailable: dial tcp ")
+	want := p.text("revoke the agent's token: PUT ADDR/v1/auth/token/revoke-self: unavailable: ")
 	if got := failure(a.printed()); !strings.HasPrefix(got, want) {
 		t.Errorf("got  %s\nwant %s...", got, want)
 	}

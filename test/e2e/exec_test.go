@@ -175,6 +175,25 @@ func TestApplicationWaitsForItsVariables(t *testing.T) {
 	a.awaitReady()
 }
 
+// TestApplicationWithFilesAlone has no variable: it starts once its file is
+// there, and goes on when that changes.
+func TestApplicationWithFilesAlone(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	late := strings.Replace(kv, "NAME/app", "NAME/late", 1)
+	a := p.serve(late)
+	a.awaitLog(1, "secret not refreshed", "error", "not found")
+	if p.read("notes") != "" {
+		t.Error("the application runs without its file")
+	}
+	p.put("late", canary+"-late")
+	p.awaitFile("notes", "start \n")
+	p.put("late", canary+"-later")
+	p.awaitFile("out/kv", canary+"-later")
+	a.signal(syscall.SIGWINCH)
+	p.awaitFile("notes", "start \nwindow changed\n")
+}
+
 func TestApplicationIsNotRunByAnInitContainer(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -54,13 +55,13 @@ func TestFormatsOfAKeyValueSecret(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"env":          "USER='o'\\''rders'\nPASSWORD='" + canary + "-$1\"'\nPORT='5432'\n",
-		"properties":   "user=o'rders\ntwo\\ lines=a\\nb=c\ndeep.er=[\"x\",1]\n",
+		"env":          "user=\"o'rders\"\npassword='" + canary + "-$1\"'\nport='5432'\n",
+		"properties":   "user=o'rders\ntwo\\ lines=a\\nb\\=c\ndeep.er=[\"x\",1]\n",
 		"raw":          canary + "-$1\"",
 		"files/user":   "o'rders",
 		"files/tls":    "true",
 		"older":        `{"password":"` + canary + `-older","user":"older"}` + "\n",
-		"without-data": "USER='o'\\''rders'\n",
+		"without-data": "user=\"o'rders\"\n",
 	} {
 		if got := p.read("out/" + name); got != want {
 			t.Errorf("%s holds %q, want %q", name, got, want)
@@ -70,6 +71,22 @@ func TestFormatsOfAKeyValueSecret(t *testing.T) {
 		if got := p.stat("out/" + name).Mode().Perm(); got != want {
 			t.Errorf("%s has mode %o, want %o", name, got, want)
 		}
+	}
+}
+
+// TestFormatForAShell has a shell read what is awkward to write.
+func TestFormatForAShell(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	value := canary + ` it's "$HOME" ` + "`id`" + ` \\ and
+more `
+	_, err := p.vault.Write(t.Context(), "secret/data/"+p.name+"/app", map[string]any{"data": map[string]any{"db.pass-word": value}})
+	must(t, err)
+	p.delivers(shaped("secret/data/NAME/app", "env", "out/env"))
+	read := exec.CommandContext(t.Context(), "/bin/sh", "-c", `. "$1"; printf %s "$db_pass_word"`, "sh", p.path("out/env"))
+	out, err := read.CombinedOutput()
+	if err != nil || string(out) != value {
+		t.Errorf("a shell reads %q, %v; want %q", out, err, value)
 	}
 }
 
@@ -215,17 +232,17 @@ func TestFormatsThatFail(t *testing.T) {
 	cases := map[string]struct{ body, want string }{
 		"a key that is none":  {shaped("secret/data/NAME/app", "json", "out/x", `keys = ["user"]`), `template for "DIR/out/x": template "DIR/out/x": "read secret/data/NAME/app" has no key "user"`},
 		"no certificate":      {shaped("secret/data/NAME/app", "pem", "out/x"), `template for "DIR/out/x": template "DIR/out/x": "read secret/data/NAME/app" holds no certificate in PEM`},
-		"raw of two":          {shaped("secret/data/NAME/app", "raw", "out/x", `keys = ["a", "b"]`), `template "DIR/out/x": format "raw" takes one key, not 2`},
+		"raw of two":          {shaped("secret/data/NAME/app", "raw", "out/x", `keys = ["a", "b"]`), `template[0]: the format raw takes one key, not 2`},
 		"unknown":             {shaped("secret/data/NAME/app", "xml", "out/x"), `template[0]: format: "xml" is none of json, yaml, env, properties, raw, files, pem, tls, pkcs12, jks`},
 		"keystore without":    {shaped("secret/data/NAME/app", "jks", "out/x"), `template[0]: the formats pkcs12 and jks need a keystore block, and the others have none`},
-		"password of nowhere": {shaped("secret/data/NAME/app", "jks", "out/x", `keystore { password_file = "DIR/none" }`), `template for "DIR/out/x": template "DIR/out/x": open DIR/none: no such file or directory`},
-		"contents besides":    {shaped("secret/data/NAME/app", "json", "out/x", `contents = "x"`), `template[0]: secret excludes source and contents`},
+		"password of nowhere": {shaped("secret/data/NAME/app", "jks", "out/x", `keystore { password_file = "DIR/none" }`), `template for "DIR/out/x": template "DIR/out/x": read "DIR/none": no such file or directory`},
+		"contents besides":    {shaped("secret/data/NAME/app", "json", "out/x", `contents = "x"`), `template[0]: secret and source or contents exclude each other`},
 		"without a secret":    {strings.Replace(kv, "contents", "format = \"json\"\n  contents", 1), `template[0]: format, params, keys and keystore need secret`},
 		"a directory in a Secret": {
 			shaped("secret/data/NAME/app", "files", "out/x", "kubernetes_secret {\n    name = \"x\"\n    key = \"y\"\n  }"),
 			`template[0]: the format files makes a directory, which no key of a Kubernetes Secret can hold`,
 		},
-		"a file in the way": {shaped("secret/data/NAME/app", "files", "jwt"), `template for "DIR/jwt": write set "DIR/jwt": not a directory`},
+		"a file in the way": {shaped("secret/data/NAME/app", "files", "jwt"), `template for "DIR/jwt": write set "DIR/jwt": destination is not a directory`},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -96,3 +96,32 @@ func TestIdentityThatFails(t *testing.T) {
 	p.awaitFile("out/partner", canary+"-partner")
 	a.awaitReady()
 }
+
+// TestIdentityAtAnotherServer reads from two Vaults.
+func TestIdentityAtAnotherServer(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	other := newVault(t)
+	must(t, other.Policy(t.Context(), "there", `path "secret/data/there" { capabilities = ["read"] }`))
+	must(t, other.WriteKubernetesRole(t.Context(), "kubernetes", "there", accountRole("there")))
+	_, err := other.Write(t.Context(), "secret/data/there", map[string]any{"data": map[string]any{"password": canary + "-there"}})
+	must(t, err)
+	a := p.sidecar(quick + kv + `
+identity "there" {
+  vault { address = "` + other.Address() + `" }
+  method "kubernetes" { config = { role = "there", token_path = "DIR/jwt" } }
+}
+` + strings.NewReplacer("NAME/app", "there", "out/kv", "out/there", "contents", "identity = \"there\"\n  contents").Replace(kv))
+	a.awaitReady()
+	if got := p.read("out/there"); got != canary+"-there" {
+		t.Errorf("the file holds %q", got)
+	}
+	other.Kill()
+	a.awaitLog(1, "secret not refreshed", "error", other.Address())
+	p.put("app", canary+"-2")
+	p.awaitFile("out/kv", canary+"-2")
+	must(t, other.Restart(t.Context()))
+	_, err = other.Write(t.Context(), "secret/data/there", map[string]any{"data": map[string]any{"password": canary + "-again"}})
+	must(t, err)
+	p.awaitFile("out/there", canary+"-again")
+}

@@ -66,7 +66,8 @@ func (p *pod) permit(verbs ...string) {
 // keep runs an agent in the pod of that service account.
 func (p *pod) keep(account map[string]string, document string) *agent {
 	p.t.Helper()
-	p.file("agent.hcl", p.text(document))
+	// Several agents of one pod must not take over each other's document.
+	p.file("agent.hcl", p.text("reload_on_change = false\n"+document))
 	return p.contained(container{Volumes: account}, "agent", "-config="+p.path("agent.hcl"), "-log-format=json", "-log-level=debug")
 }
 
@@ -142,7 +143,8 @@ func TestSecretOfKubernetesIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
 	account := p.keeper()
-	a := p.keep(account, login+quick+keepingKey("one")+kv)
+	told := strings.Replace(keepingKey("one"), "kubernetes_secret", "command = \"echo told >> DIR/told\"\n  kubernetes_secret", 1)
+	a := p.keep(account, login+quick+told+kv)
 	line := a.awaitLog(1, "template failed")
 	want := p.text(`write to Secret shop/NAME/one: secrets "NAME" is forbidden: User "system:serviceaccount:shop:NAME" cannot patch resource "secrets" in API group "" in the namespace "shop"; ` +
 		`the pod's service account needs the verbs create and patch on secrets in this namespace`)
@@ -151,6 +153,7 @@ func TestSecretOfKubernetesIsRefused(t *testing.T) {
 	}
 	p.awaitFile("out/one", "one="+canary+"-1")
 	p.awaitFile("out/kv", canary+"-1")
+	p.awaitFile("told", "told\n") // the file is another one, whatever becomes of the Secret
 	p.permit("create", "patch")
 	p.awaitKept("one", "one="+canary+"-1")
 	a.awaitLog(1, "template recovered")

@@ -264,3 +264,26 @@ func TestRevokedTokenHealsForTheProxyAndTemplates(t *testing.T) {
 		t.Errorf("%d logins, want 2", n)
 	}
 }
+
+// TestProxyDuringAnOutage answers as a gateway does, and from its cache.
+func TestProxyDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	p := newPodAt(t, v)
+	p.dynamic(time.Hour, time.Hour)
+	p.sidecar("vault { retry { num_retries = -1 } }\n" + shared)
+	p.awaitProxy()
+	first, login := p.borrow()
+	v.Kill()
+	r, err := p.ask("GET", "v1/secret/data/"+p.name+"/app", "")
+	must(t, err)
+	r.expectAnswer(t, "a secret", 502, p.text(`{"errors":["GET ADDR/v1/secret/data/NAME/app: unavailable: `))
+	if second, _ := p.borrow(); second.body != first.body {
+		t.Error("the cache forgot what is still good")
+	}
+	p.expectWorking(login)
+	must(t, v.Restart(t.Context()))
+	if r := p.gets("GET", "v1/secret/data/"+p.name+"/app", ""); r.field("data", "data", "password") != canary+"-1" {
+		t.Error("the secret did not come through")
+	}
+}

@@ -127,3 +127,24 @@ func TestGeneratedDocumentIsOneThatTheAgentTakes(t *testing.T) {
 		}
 	}
 }
+
+// TestRenderPreviewOfAFormat shapes a secret as the keys of a template do.
+func TestRenderPreviewOfAFormat(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	args := append(p.kubernetesLogin(), "--secret", p.text("secret/NAME/app"), "--format", "env")
+	if out, _, code := p.preview(args...); out != "password='[redacted]'\n" || code != 0 {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+	if out, _, code := p.preview(append(args, "--show")...); out != "password='"+canary+"-1'\n" || code != 0 {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+	for want, more := range map[string][]string{
+		`Error: template "--secret": "read secret/NAME/app" has no key "user"` + "\n":                                                       {"--key", "user"},
+		`Error: template "--secret": unknown format "xml"; there are json, yaml, env, properties, raw, files, pem, tls, pkcs12, jks` + "\n": {"--format", "xml"},
+	} {
+		if _, stderr, code := p.preview(append(args, more...)...); code != 1 || stderr != p.text(want) {
+			t.Errorf("exit code %d\ngot  %s\nwant %s", code, stderr, p.text(want))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"slices"
@@ -95,10 +96,15 @@ func TestReloadOfAConfigMap(t *testing.T) {
 		t.Error("the file of a template that is gone was removed")
 	}
 
+	files["10-login.hcl"] = "log_level = \"debug\"\n" + login + quick + strings.Replace(db, "out/db", "out/moved", 1)
+	c.swap(files)
+	p.awaitFile("out/moved", user)
+	a.expectChanges(3, `template "DIR/out/db": removed`, `template "DIR/out/moved": added`, `log_level: info (default) -> "debug"`)
+	a.awaitLog(1, "secret unchanged") // which is said at this level
 	if got := p.holdings(); got != (holdings{1, 1}) || p.read("out/db") != user {
 		t.Errorf("%+v, want the login and the user of before", got)
 	}
-	p.expectWorking(p.login("out/db"))
+	p.expectWorking(p.login("out/moved"))
 	p.put("app", canary+"-2")
 	p.awaitFile("out/kv", canary+"-2")
 	p.awaitFile("out/three", "four "+canary+"-2")
@@ -206,7 +212,7 @@ func TestReloadOfSomethingWrong(t *testing.T) {
 func TestReloadOfAListenerThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	other := p.sidecar(strings.Replace(shared, "enable_quit = true", "", 1))
+	other := p.sidecar("reload_on_change = false\n" + shared) // the document of the next one lies where its own was
 	p.awaitProxy()
 	p.env = append(p.env, "VAULTK8S_AGENT_SOCKET="+p.path("second.sock"))
 	a := p.sidecar(quick + kv)
@@ -246,7 +252,71 @@ func TestReloadOfTheApplication(t *testing.T) {
 	p.awaitFile("runs", "one "+canary+"-1\ntwo "+canary+"-1\nthree "+canary+"-1\n")
 }
 
+// TestReloadOfTheApplicationWaits keeps the old one running until all that the
+// new one needs is there, and hands it its signals.
+func TestReloadOfTheApplicationWaits(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	a := p.serve(variable)
+	p.awaitFile("notes", "start "+canary+"-1\n")
+	before := p.read("agent.hcl")
+	late := strings.NewReplacer("SECRET", "LATE", "NAME/app", "NAME/late").Replace(variable)
+	p.file("agent.hcl", p.text(login+quick+variable+late+`exec { command = ["/bin/sh", "-c", "echo $LATE >> DIR/runs; exec /bin/sleep 600"] }`))
+	a.signal(syscall.SIGHUP)
+	a.awaitLog(1, "secret not refreshed", "error", "not found")
+	a.signal(syscall.SIGUSR1)
+	p.awaitFile("notes", "start "+canary+"-1\nuser defined signal 1\n")
+	p.put("late", canary+"-late")
+	p.awaitFile("runs", canary+"-late\n")
+	p.awaitFile("notes", "start "+canary+"-1\nuser defined signal 1\nterminated\n")
+	p.file("agent.hcl", before)
+	a.signal(syscall.SIGHUP)
+	p.awaitFile("notes", "start "+canary+"-1\nuser defined signal 1\nterminated\nstart "+canary+"-1\n")
+}
+
+// TestReloadBackToTheApplication takes a change back before it took effect: the
+// application never notices.
+func TestReloadBackToTheApplication(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	a := p.serve(variable)
+	p.awaitFile("notes", "start "+canary+"-1\n")
+	before := p.read("agent.hcl")
+	late := strings.NewReplacer("SECRET", "LATE", "NAME/app", "NAME/late").Replace(variable)
+	p.file("agent.hcl", p.text(login+quick+variable+late+`exec { command = ["/bin/false"] }`))
+	a.signal(syscall.SIGHUP)
+	a.awaitLog(1, "configuration reloaded")
+	p.file("agent.hcl", before)
+	a.signal(syscall.SIGHUP)
+	a.awaitLog(2, "configuration reloaded")
+	a.signal(syscall.SIGUSR1)
+	p.awaitFile("notes", "start "+canary+"-1\nuser defined signal 1\n")
+	p.put("app", canary+"-2")
+	p.awaitFile("notes", "start "+canary+"-1\nuser defined signal 1\nterminated\nstart "+canary+"-2\n")
+}
+
 // role makes another role of the pod's service account.
 func (p *pod) role(name string, policies ...string) error {
 	return p.vault.WriteKubernetesRole(p.t.Context(), "kubernetes", name, accountRole(policies...))
+}
+
+// TestHangupsOfADocumentThatCannotChange changes nothing, however many there are.
+func TestHangupsOfADocumentThatCannotChange(t *testing.T) {
+	t.Parallel()
+	p := newPod(t)
+	document := "VAULT_CONFIG=" + base64.StdEncoding.EncodeToString([]byte(p.text(login+quick+db+kv)))
+	p.dynamic(time.Hour, time.Hour)
+	a := p.execute(world.program, []string{"agent", "-log-format=json"}, []string{document}, attributes())
+	a.awaitReady()
+	user := p.read("out/db")
+	p.secretly(p.parseLogin(user).password)
+	for range 50 {
+		a.signal(syscall.SIGHUP)
+	}
+	a.awaitLog(1, "configuration is unchanged")
+	p.put("app", canary+"-2")
+	p.awaitFile("out/kv", canary+"-2")
+	if got := p.holdings(); got != (holdings{1, 1}) || p.read("out/db") != user {
+		t.Errorf("%+v, want the login and the user of before", got)
+	}
 }

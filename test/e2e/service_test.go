@@ -39,7 +39,7 @@ func playService() int {
 	notes := os.Getenv(notesVariable)
 	signals := make(chan os.Signal, 10)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)
-	fmt.Println("service on standard output")
+	fmt.Fprintln(os.Stdout, "service on standard output")
 	fmt.Fprintln(os.Stderr, "service on standard error")
 	noteLine(notes, "start "+os.Getenv(shownVariable))
 	for s := range signals {

@@ -23,12 +23,13 @@ const (
 	TargetScheduler         Target = "kube-scheduler"
 	TargetPostgres          Target = "postgres" // installed from the distribution
 	TargetLDAP              Target = "slapd"    // installed from the distribution
+	TargetCSIDriver         Target = "csidriver"
 )
 
 // DefaultTargets is what the tests need: everything except the vault agent.
 func DefaultTargets() []Target {
 	return []Target{
-		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP,
+		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver,
 	}
 }
 
@@ -84,8 +85,8 @@ func recipeFor(src string, t Target) (recipe, error) {
 	case TargetVaultAgent:
 		r.dir, r.pkg = filepath.Join(src, "vault"), "github.com/hashicorp/vault"
 		r.flags = append(r.flags, "-tags=minimal")
-	case TargetEtcd:
-		r.dir = filepath.Join(src, "etcd")
+	case TargetEtcd, TargetCSIDriver:
+		r.dir = filepath.Join(src, string(t))
 	case TargetAPIServer, TargetControllerManager, TargetScheduler:
 		r.dir, r.pkg = filepath.Join(src, "kubernetes"), "k8s.io/kubernetes/cmd/"+string(t)
 		version, err := requiredVersion(filepath.Join(r.dir, "go.mod"), "k8s.io/kubernetes")

@@ -36,6 +36,12 @@ func UseLDAP(t testing.TB) *LDAP {
 	return use(t, StartLDAP)
 }
 
+// UseCSIDriver is UseVault for the node server of the Secrets Store CSI Driver.
+func UseCSIDriver(t testing.TB, o CSIDriverOptions) *CSIDriver {
+	t.Helper()
+	return use(t, func(ctx context.Context) (*CSIDriver, error) { return StartCSIDriver(ctx, o) })
+}
+
 // server is what use needs to know about one.
 type server interface {
 	Stop() error

@@ -16,7 +16,9 @@ import (
 const watchEach = 5 * time.Second
 
 // Holder holds the current certificate. Its zero value holds none.
-type Holder struct{ current atomic.Pointer[tls.Certificate] }
+type Holder struct {
+	current atomic.Pointer[tls.Certificate]
+}
 
 // Get is made for tls.Config.GetCertificate.
 func (h *Holder) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {

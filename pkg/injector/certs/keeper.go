@@ -19,7 +19,7 @@ const (
 	renewAt = 0.9
 	// settle is how long a bundle is known before its newest authority signs: API
 	// servers, of which there may be several, hear of it within seconds.
-	settle = time.Minute
+	settle = 30 * time.Second
 )
 
 // ErrNone is the error of a replica that waits for the first authority.

@@ -90,4 +90,3 @@ func Decode(entries map[string]sensitive.String) (*State, error) {
 	}
 	return &s, nil
 }
-

@@ -22,8 +22,11 @@ import (
 // its metadata, some kilobytes.
 const pageSize = "200"
 
-// metadataOnly asks the API server to leave out everything else.
-const metadataOnly = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+// These ask the API server to leave out everything but metadata.
+const (
+	metadataOnly     = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+	metadataOnlyList = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+)
 
 // Census finds pods that asked for an injection and run without it, as happens
 // when a webhook is not reachable and its failure policy is to ignore that.
@@ -86,6 +89,7 @@ func (c *Census) follow(ctx context.Context) error {
 // list looks at all pods, page by page, and returns from where to watch.
 func (c *Census) list(ctx context.Context) (string, error) {
 	known, r := map[types.UID]bool{}, c.request()
+	r.accept = metadataOnlyList
 	r.query.Set("limit", pageSize)
 	for {
 		var page metav1.PartialObjectMetadataList

@@ -220,3 +220,7 @@ func (c *Client) Version(ctx context.Context) (major, minor int, err error) {
 	}
 	return major, minor, nil
 }
+
+// Forbidden reports whether the API server refused a request because our service
+// account may not make it.
+func Forbidden(err error) bool { return hasCode(err, http.StatusForbidden) }

@@ -60,8 +60,9 @@ func fits(entry string, u *url.URL) bool {
 		return false
 	}
 	// path.Match lets a star stand for all but a separator; a dot is to be one here.
-	slashed := func(host string) string { return strings.ReplaceAll(strings.ToLower(host), ".", "/") }
-	ok, err := path.Match(slashed(withPort(host, scheme)), slashed(withPort(u.Host, scheme)))
+	// The brackets of IPv6 have a meaning of their own there.
+	slashed := strings.NewReplacer(".", "/", "[", "", "]", "").Replace
+	ok, err := path.Match(slashed(strings.ToLower(withPort(host, scheme))), slashed(strings.ToLower(withPort(u.Host, scheme))))
 	return err == nil && ok
 }
 

@@ -1,0 +1,3 @@
+module k8s.io/mount-utils
+
+go 1.26
