@@ -16,6 +16,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/internal/golden"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
+	"github.com/vaultk8s/vaultk8s/pkg/injector/webhook"
 )
 
 // TestAgentPage makes docs/agent.md of its hand-written text and of what the
@@ -38,6 +39,32 @@ func TestAgentPage(t *testing.T) {
 			t.Errorf("the page has no table for the block of key %q", k.Path)
 		}
 	}
+}
+
+// TestInjectorPage makes docs/injector.md in the same way.
+func TestInjectorPage(t *testing.T) {
+	page := newPage(newInjectorCommand())
+	page.injector = true
+	text, err := template.New("injector.md.tmpl").Delims("<%", "%>").Funcs(template.FuncMap{
+		"flags": page.flags, "metrics": page.metrics,
+	}).ParseFiles(filepath.Join("testdata", "docs", "injector.md.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := text.Execute(&out, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "injector.md"))
+}
+
+// metrics lists those of the injector.
+func (p *page) metrics() string {
+	var rows [][]string
+	for _, m := range webhook.Described() {
+		rows = append(rows, []string{code(m.Name), m.Type, code(strings.Join(m.Labels, "`, `")), m.Meaning})
+	}
+	return table("metric|type|labels|meaning", rows)
 }
 
 // page makes the tables of a page.

@@ -56,6 +56,7 @@ type Agent struct {
 	stop         context.CancelCauseFunc
 	asked        atomic.Bool // somebody asked to read the configuration anew
 	served       atomic.Bool // it was ready once
+	settling     bool        // only the delivery task touches it
 	cluster      func() (*kubesecret.Cluster, error)
 	childNews    chan struct{} // holds one notice that a reload changed the application
 	running      atomic.Pointer[child]

@@ -59,6 +59,9 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 	a.queue.flush()
 	a.updateChild()
 	a.endIfDone()
+	if a.ready() == nil {
+		a.settleLater()
+	}
 	a.dismiss()
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -168,9 +168,9 @@ func (c *cluster) openWatch(r *http.Request) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Body: in}
 }
 
-func reply(status int, object any) *http.Response {
+func reply(code int, object any) *http.Response {
 	encoded, _ := json.Marshal(object)
-	return &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(encoded))}
+	return &http.Response{StatusCode: code, Body: io.NopCloser(bytes.NewReader(encoded))}
 }
 
 // eventReasons returns the reasons of all events of pods, in order.

@@ -1,25 +1,30 @@
 package csi
 
 import (
-	"encoding/json"
+	"crypto/sha256"
+	"fmt"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
 )
 
+// settingsSum tells settings of a connection apart, and does not show them.
+type settingsSum [sha256.Size]byte
+
+func sumOfSettings(c config.Vault) settingsSum { return sha256.Sum256(fmt.Appendf(nil, "%#v", c)) }
+
 // connection is a client that all logins with the same settings share, and with
 // it their connections to Vault. The provider's mu guards it.
 type connection struct {
 	client *vault.Client
-	key    string
+	key    settingsSum
 	users  int
 }
 
 // connect returns the connection for some settings. The caller holds mu, and gives
 // the connection back by disconnect.
 func (p *Provider) connect(c config.Vault) (*connection, error) {
-	encoded, _ := json.Marshal(c) // a struct of texts and numbers
-	key := string(encoded)
+	key := sumOfSettings(c)
 	if shared := p.connections[key]; shared != nil {
 		shared.users++
 		return shared, nil

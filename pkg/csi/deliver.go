@@ -96,7 +96,7 @@ func add(response *pb.MountResponse, f file, mode fs.FileMode, described any, ke
 	if err != nil {
 		return fmt.Errorf("failed to generate version for object name %s: %w", f.path, err)
 	}
-	response.Files = append(response.Files, &pb.File{Path: f.path, Mode: int32(mode), Contents: f.content}) //nolint:gosec // 32 bits, as the old provider passes them
+	response.Files = append(response.Files, &pb.File{Path: f.path, Mode: int32(mode), Contents: f.content})
 	response.ObjectVersion = append(response.ObjectVersion, &pb.ObjectVersion{Id: f.path, Version: version})
 	return nil
 }

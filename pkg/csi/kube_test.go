@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -105,7 +106,7 @@ func TestVersionKey(t *testing.T) {
 		t.Errorf("the Secret can be changed: %v", stored)
 	}
 	again, err := k.versionKey(t.Context(), name)
-	if err != nil || string(again) != string(made) {
+	if err != nil || !bytes.Equal(again, made) {
 		t.Errorf("another key at the next start: %v", err)
 	}
 	delete(c.objects, path)

@@ -2,9 +2,7 @@ package csi
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -68,8 +66,7 @@ type loginSpec struct {
 func (s loginSpec) identity() secret.Identity {
 	connection := s.vault
 	connection.Address, connection.Namespace = "", ""
-	encoded, _ := json.Marshal(connection) // a struct of texts and numbers
-	sum := sha256.Sum256(encoded)
+	sum := sumOfSettings(connection)
 	return secret.Identity{
 		Connection: s.vault.Address + "#" + hex.EncodeToString(sum[:6]), Namespace: s.namespace, Method: s.auth.Method,
 		Mount: strings.Trim(s.auth.Namespace, "/") + ":" + s.auth.Mount, Role: s.auth.Role, Subject: s.subject, Audience: s.audience,

@@ -52,10 +52,10 @@ type Provider struct {
 	mu          sync.Mutex
 	volumes     map[string]*volume // by target path
 	logins      map[secret.Identity]*login
-	connections map[string]*connection // by their settings
-	failing     map[string]failure     // by target path
-	credentials string                 // folder of files; "": none yet
-	serving     bool                   // the sockets are open
+	connections map[settingsSum]*connection // by their settings
+	failing     map[string]failure          // by target path
+	credentials string                      // folder of files; "": none yet
+	serving     bool                        // the sockets are open
 }
 
 // New makes a provider. It starts nothing.
@@ -71,7 +71,7 @@ func New(o Options) *Provider {
 		logins:   map[secret.Identity]*login{},
 		failing:  map[string]failure{},
 
-		connections: map[string]*connection{},
+		connections: map[settingsSum]*connection{},
 	}
 	if p.rand == nil {
 		p.rand = rand.Float64

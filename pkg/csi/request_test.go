@@ -231,19 +231,19 @@ func TestReadFrame(t *testing.T) {
 }
 
 func TestFingerprintIgnoresTokensAlone(t *testing.T) {
-	print := func(changes map[string]string) [32]byte {
+	sum := func(changes map[string]string) [32]byte {
 		q, err := readerOf().read(aCall(changes))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return q.print
 	}
-	usual := print(nil)
-	if print(map[string]string{tokensKey: `{"vault":{"token":"t"}}`}) != usual {
+	usual := sum(nil)
+	if sum(map[string]string{tokensKey: `{"vault":{"token":"t"}}`}) != usual {
 		t.Error("a token is a change")
 	}
 	for _, change := range []map[string]string{{"roleName": "x"}, {"csi.storage.k8s.io/pod.uid": "x"}, {"anything": "x"}} {
-		if print(change) == usual {
+		if sum(change) == usual {
 			t.Errorf("%v is no change", change)
 		}
 	}

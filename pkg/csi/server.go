@@ -218,15 +218,15 @@ func (p *Provider) serveHealth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return serve.Serve(ctx, l, p.Health())
+	return serve.Serve(ctx, l, p.Health(ctx))
 }
 
 // Health answers /livez, /readyz, /metrics, /health/ready (where the old provider
 // has it) and /health/vault. Ready is who answers the driver: Vault being away is
 // no reason to restart a provider that holds secrets in memory, and is told by
 // /health/vault alone.
-func (p *Provider) Health() http.Handler {
-	ready := func() error { return p.answers(context.Background()) }
+func (p *Provider) Health(ctx context.Context) http.Handler {
+	ready := func() error { return p.answers(ctx) }
 	mux := http.NewServeMux()
 	mux.Handle("/", telemetry.Handler(p.o.Metrics, ready))
 	mux.HandleFunc("GET /health/ready", func(w http.ResponseWriter, r *http.Request) { tell(w, p.answers(r.Context())) })

@@ -59,28 +59,34 @@ func readTokens(attributes, secrets map[string]string) (map[string]podToken, err
 	return all, nil
 }
 
+// boundClaims is what a token says of who it belongs to.
+type boundClaims struct {
+	Subject    string `json:"sub"`
+	Kubernetes struct {
+		Pod struct {
+			UID string `json:"uid"`
+		} `json:"pod"`
+	} `json:"kubernetes.io"`
+}
+
+// claimsOf reads a token; false where it is none that can be read.
+func claimsOf(token sensitive.String) (claims boundClaims, ok bool) {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return claims, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	ok = err == nil && json.Unmarshal(payload, &claims) == nil && claims.Subject != ""
+	return claims, ok
+}
+
 // checkBound makes sure that a token is the pod's own: a pod's author can put any
 // text into the attributes where the driver passes no tokens, and everything that
 // is read with a login is shared within the service-account. What is no readable
 // token is left to Vault, which refuses it.
 func checkBound(token sensitive.String, p pod) error {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return nil
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return nil
-	}
-	var claims struct {
-		Subject    string `json:"sub"`
-		Kubernetes struct {
-			Pod struct {
-				UID string `json:"uid"`
-			} `json:"pod"`
-		} `json:"kubernetes.io"`
-	}
-	if json.Unmarshal(payload, &claims) != nil || claims.Subject == "" {
+	claims, ok := claimsOf(token)
+	if !ok {
 		return nil
 	}
 	if claims.Subject != p.subject() {

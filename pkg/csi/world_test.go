@@ -33,7 +33,6 @@ type world struct {
 	vault    *fakevault.Server
 	provider *Provider
 	metrics  *telemetry.Metrics
-	cluster  *cluster // nil: the provider is in none
 	mu       sync.Mutex
 	logged   bytes.Buffer
 }

@@ -90,7 +90,10 @@ func (n *csiNode) files() map[string]string {
 }
 
 // elsewhere leads requests for one Vault to that of the tests.
-type elsewhere struct{ to *url.URL }
+type elsewhere struct {
+	to      *url.URL
+	network *http.Transport
+}
 
 // RoundTrip implements http.RoundTripper.
 func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -99,7 +102,7 @@ func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.URL.Scheme, r.URL.Host, r.Host = e.to.Scheme, e.to.Host, e.to.Host
-	return http.DefaultTransport.RoundTrip(r)
+	return e.network.RoundTrip(r)
 }
 
 // serveInProcess runs a provider whose Vault is reached under another name, as the
@@ -112,9 +115,10 @@ func (n *csiNode) serveInProcess() {
 	must(n.t, err)
 	settings.CSI.Endpoints = []string{filepath.Join(n.driver.Providers(), "vault.sock")}
 	settings.CSI.HealthAddress, settings.CSI.RefreshInterval = "", 300*time.Millisecond
+	network := &http.Transport{}
 	provider := csi.New(csi.Options{
 		CSI: settings.CSI, Vault: settings.Vault, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: telemetry.NewMetrics(),
-		Version: "1.2.3", Transport: elsewhere{address},
+		Version: "1.2.3", Transport: elsewhere{address, network},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -122,7 +126,7 @@ func (n *csiNode) serveInProcess() {
 	n.t.Cleanup(func() {
 		cancel()
 		must(n.t, <-done)
-		http.DefaultTransport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // it is one
+		network.CloseIdleConnections()
 	})
 }
 
@@ -204,7 +208,7 @@ spec:
 `), 0o600))
 	n := newCSINode(t, class)
 	n.secretOf("csi-plain", "csi-plain", "csi-plain", map[string]any{"password": canary + "-plain"})
-	provider := exec.Command(world.program, "csi-provider", "-endpoint="+filepath.Join(n.driver.Providers(), "vault.sock"), //nolint:noctx // it is stopped below
+	provider := exec.Command(world.program, "csi-provider", "-endpoint="+filepath.Join(n.driver.Providers(), "vault.sock"),
 		"-vault-addr="+world.vault.Address(), "-log-level=debug", "-health-addr=127.0.0.1:0")
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	must(t, err)

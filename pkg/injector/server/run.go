@@ -24,7 +24,7 @@ type Options struct {
 	Log    *slog.Logger
 	// CheckTemplate finds mistakes in annotations before a pod is made.
 	CheckTemplate CheckTemplate
-	// LookupEnv finds where the pod's API server is.
+	// LookupEnv finds where the pod's API server is; nil takes os.LookupEnv.
 	LookupEnv func(string) (string, bool)
 	// Listening hears the address when requests are accepted. nil: nobody does.
 	Listening func(address string)
@@ -75,6 +75,9 @@ func Run(ctx context.Context, o Options) error {
 // join makes what is done in the cluster.
 func (s *server) join(lookup func(string) (string, bool)) error {
 	i := s.config
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
 	a := cluster.Address{URL: i.KubernetesAddress, CAFile: i.KubernetesCAFile, TokenFile: i.KubernetesToken}
 	if a.URL == "" {
 		var err error

@@ -1,0 +1,26 @@
+package agent
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+)
+
+// settleAfter is how long after the first delivery an agent gives back what only
+// its start needed: connections are idle by then, and commands have run.
+const settleAfter = 5 * time.Second
+
+// settleLater plans that, once, for an agent that goes on running.
+func (a *Agent) settleLater() {
+	if a.o.Config.Agent.ExitAfterAuth || a.settling {
+		return
+	}
+	a.settling = true
+	a.schedule.AddUrgent(time.Now().Add(settleAfter), func(context.Context) time.Time {
+		debug.FreeOSMemory()
+		if err := dropCode(); err != nil {
+			a.log.Debug("memory of the start not given back", fieldError(err))
+		}
+		return time.Time{}
+	})
+}
