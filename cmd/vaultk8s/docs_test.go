@@ -58,6 +58,13 @@ func TestInjectorPage(t *testing.T) {
 	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "injector.md"))
 }
 
+// page makes the tables of a page.
+type page struct {
+	command  *cobra.Command
+	shown    map[string]bool // keys of the document that are in a table
+	injector bool            // the page is about the injector
+}
+
 // metrics lists those of the injector.
 func (p *page) metrics() string {
 	var rows [][]string
@@ -65,13 +72,6 @@ func (p *page) metrics() string {
 		rows = append(rows, []string{code(m.Name), m.Type, code(strings.Join(m.Labels, "`, `")), m.Meaning})
 	}
 	return table("metric|type|labels|meaning", rows)
-}
-
-// page makes the tables of a page.
-type page struct {
-	command  *cobra.Command
-	shown    map[string]bool // keys of the document that are in a table
-	injector bool            // the page is about the injector
 }
 
 func newPage(command *cobra.Command) *page {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,7 +205,6 @@ func (h *hour) expectSameHeap() {
 type tail struct {
 	t     *testing.T
 	world *world
-	mu    sync.Mutex
 }
 
 // tailBytes are some hundred lines.

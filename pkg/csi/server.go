@@ -193,7 +193,7 @@ func (p *Provider) observed(ctx context.Context, call any, info *grpc.UnaryServe
 	took := time.Since(began)
 	if strings.HasSuffix(info.FullMethod, "/Mount") {
 		p.metrics.Calls.WithLabelValues(status.Code(err).String()).Inc()
-		p.metrics.Seconds.Add(took.Seconds())
+		p.metrics.Duration.Observe(took.Seconds())
 	}
 	p.log.Debug("call answered", slog.String(telemetry.FieldMethod, info.FullMethod), slog.Duration(telemetry.FieldDuration, took),
 		slog.String(telemetry.FieldCode, status.Code(err).String()))

@@ -478,7 +478,9 @@ func TestFailedRenewalsDoNotSlowReadsDown(t *testing.T) {
 		})
 		w.store.Watch(alice, read("database/creds/app"), nil)
 		pass(time.Second)
-		w.scene(func() { w.answer = func(vault.Request) (*vault.Response, error) { return nil, failure(vault.Unavailable) } })
+		w.scene(func() {
+			w.answer = func(vault.Request) (*vault.Response, error) { return nil, failure(vault.Unavailable) }
+		})
 		w.takeCalls()
 		pass(93 * time.Second)
 		calls := w.takeCalls()

@@ -14,7 +14,7 @@ const (
 // CSI are the numbers of the CSI provider, beside those that every mode has.
 type CSI struct {
 	Calls      *prometheus.CounterVec // code
-	Seconds    prometheus.Counter
+	Duration   prometheus.Histogram   // seconds
 	FromMemory prometheus.Counter
 	Stale      prometheus.Counter
 	Logins     *prometheus.CounterVec // outcome
@@ -23,6 +23,13 @@ type CSI struct {
 
 // CSIState is what the CSI provider holds at a moment.
 type CSIState struct{ Volumes, Logins, Degraded int }
+
+// mountBuckets are the upper bounds of mount times in seconds: an answer from
+// memory takes less than the first, one round trip to Vault a few of the next,
+// and the last is the usual time limit of a mount.
+func mountBuckets() []float64 {
+	return []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
+}
 
 // AddCSI adds the numbers of the CSI provider, and names the function that tells
 // its state. That is called at each scrape, and must not block. Call AddCSI once.
@@ -42,7 +49,7 @@ func (m *Metrics) AddCSI(state func() CSIState) *CSI {
 	}
 	return &CSI{
 		Calls:      counters("vaultk8s_csi_mounts_total"),
-		Seconds:    counter("vaultk8s_csi_mount_seconds_total"),
+		Duration:   registered(m.Registry, prometheus.NewHistogram(all.of("vaultk8s_csi_mount_duration_seconds").histogram(mountBuckets()))),
 		FromMemory: counter("vaultk8s_csi_mounts_from_memory_total"),
 		Stale:      counter("vaultk8s_csi_mounts_stale_total"),
 		Logins:     counters("vaultk8s_csi_logins_total"),

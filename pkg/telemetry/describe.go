@@ -4,8 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Types of metrics.
 const (
-	TypeGauge   = "gauge"
-	TypeCounter = "counter"
+	TypeGauge     = "gauge"
+	TypeCounter   = "counter"
+	TypeHistogram = "histogram"
 )
 
 // Description is a metric as users read of it, and the one source of its help
@@ -75,6 +76,10 @@ func (d Description) gauge() prometheus.GaugeOpts {
 
 func (d Description) counter() prometheus.CounterOpts {
 	return prometheus.CounterOpts{Name: d.Name, Help: d.Meaning}
+}
+
+func (d Description) histogram(buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{Name: d.Name, Help: d.Meaning, Buckets: buckets}
 }
 
 // desc is for metrics that are made at each scrape.

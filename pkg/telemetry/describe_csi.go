@@ -11,9 +11,9 @@ func aboutCSI() []Description {
 			Panel:   Panel{"Mounts by code", "sum by (code) (rate(vaultk8s_csi_mounts_total[5m]))", "ops", `code other than "OK" for 15 minutes`},
 		},
 		{
-			Name: "vaultk8s_csi_mount_seconds_total", Type: TypeCounter, Modes: modeCSI,
-			Meaning: "Seconds that Mount calls took together.",
-			Panel:   Panel{"Mean time of a mount", "sum(rate(vaultk8s_csi_mount_seconds_total[5m])) / sum(rate(vaultk8s_csi_mounts_total[5m]))", "s", "> 10"},
+			Name: "vaultk8s_csi_mount_duration_seconds", Type: TypeHistogram, Modes: modeCSI,
+			Meaning: "Seconds that Mount calls took, first ones and repeated ones.",
+			Panel:   Panel{"Slowest hundredth of mounts", "histogram_quantile(0.99, sum by (le) (rate(vaultk8s_csi_mount_duration_seconds_bucket[5m])))", "s", "> 10"},
 		},
 		{
 			Name: "vaultk8s_csi_mounts_from_memory_total", Type: TypeCounter, Modes: modeCSI,

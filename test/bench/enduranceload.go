@@ -119,15 +119,20 @@ func (e *endurance) try(ctx context.Context, from string, newest func() (databas
 		if err != nil && now != c {
 			continue
 		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if err != nil {
-			e.invalid = append(e.invalid, fmt.Errorf("%s: %w", from, err))
-		} else {
-			e.worked++
-		}
+		e.tried(from, err)
 		return nil
 	}
+}
+
+// tried keeps the books of one login.
+func (e *endurance) tried(from string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err != nil {
+		e.invalid = append(e.invalid, fmt.Errorf("%s: %w", from, err))
+		return
+	}
+	e.worked++
 }
 
 func (e *endurance) readLogin(i int) (databaseLogin, error) {
