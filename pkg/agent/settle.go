@@ -7,8 +7,8 @@ import (
 )
 
 // settleAfter is how long after the first delivery an agent gives back what only
-// its start needed: connections are idle by then, and commands have run.
-const settleAfter = 5 * time.Second
+// its start needed: a moment, in which commands and connections come to rest.
+const settleAfter = time.Second
 
 // settleLater plans that, once, for an agent that goes on running.
 func (a *Agent) settleLater() {

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/x509"
 	"slices"
 	"testing"
@@ -78,7 +79,7 @@ func TestStateGoesThroughASecret(t *testing.T) {
 	for name, s := range map[string]*State{"alone": first, "with a successor": both, "with a former one": second} {
 		t.Run(name, func(t *testing.T) {
 			again := throughSecret(t, s)
-			if string(again.Bundle()) != string(s.Bundle()) {
+			if !bytes.Equal(again.Bundle(), s.Bundle()) {
 				t.Error("the bundle is another one")
 			}
 			if !again.signer.certificate.Equal(s.signer.certificate) || (again.successor == nil) != (s.successor == nil) {

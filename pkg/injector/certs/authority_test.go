@@ -104,7 +104,7 @@ func TestHandshake(t *testing.T) {
 			go func() {
 				server, err := l.Accept()
 				if err == nil {
-					_ = server.(*tls.Conn).HandshakeContext(t.Context()) //nolint:errcheck,forcetypeassert // the client judges
+					_ = server.(*tls.Conn).HandshakeContext(t.Context()) //nolint:forcetypeassert // a listener of TLS; the client judges
 					_ = server.Close()
 				}
 				done <- err

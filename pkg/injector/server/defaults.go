@@ -43,7 +43,7 @@ func Defaults(c *config.Config, check CheckTemplate) (injector.Options, error) {
 		CheckTemplate: check,
 	}
 	if o.VaultAddress == "" {
-		return o, errors.New("No Vault service configured: set AGENT_INJECT_VAULT_ADDR, --vault-address or vault.address") //nolint:revive,staticcheck // the old injector's words
+		return o, errors.New("No Vault service configured: set AGENT_INJECT_VAULT_ADDR, --vault-address or vault.address") //nolint:staticcheck // the old injector's words
 	}
 	return o, o.Validate()
 }

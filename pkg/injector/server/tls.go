@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -93,7 +94,7 @@ func (s *server) observe() {
 	s.publisher.Look()
 	all := s.publisher.Bundles()
 	for _, b := range all {
-		if string(b) != string(all[0]) {
+		if !bytes.Equal(b, all[0]) {
 			return
 		}
 	}
