@@ -94,7 +94,6 @@ func (q *request) credentials(nodeIdentity bool) (options map[string]string, fil
 			return nil, nil, fmt.Errorf("parameter \"auth\": a class cannot set the option %q; credentials come from nodePublishSecretRef", name)
 		}
 	}
-	found := false
 	for _, c := range credentialsOf(q.auth.Method) {
 		value, ok := q.secretOf(c.keys)
 		switch {
@@ -105,22 +104,24 @@ func (q *request) credentials(nodeIdentity bool) (options map[string]string, fil
 		case c.required && options[c.option] == "":
 			return nil, nil, fmt.Errorf("auth method %q: the Secret of nodePublishSecretRef has no key %q", q.auth.Method, c.keys[0])
 		}
-		found = found || ok
 	}
-	if asNode(q.auth.Method, options["type"], found) && !nodeIdentity {
+	if asNode(q.auth.Method, options, files) && !nodeIdentity {
 		return nil, nil, fmt.Errorf("auth method %q without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow", q.auth.Method)
 	}
 	keepFiles(q.auth.Method, options)
 	return options, files, nil
 }
 
-// asNode tells whether a login would rest on what a cloud says of the node.
-func asNode(method, kind string, found bool) bool {
+// asNode tells whether a login would rest on what a cloud says of the node. It
+// looks at values as the methods do, without blanks: a Secret with nothing but a
+// session token, or a type with a blank before it, must not lead to the node.
+func asNode(method string, options map[string]string, files map[string]sensitive.String) bool {
+	kind := strings.TrimSpace(options["type"])
 	switch method {
 	case "aws":
-		return !found || kind == "ec2"
+		return options["access_key"] == "" && options["secret_key"] == "" || kind == "ec2"
 	case "gcp":
-		return !found || kind == "gce"
+		return files["credentials"].Empty() || kind == "gce"
 	}
 	return method == "azure"
 }

@@ -182,6 +182,26 @@ func TestCredentialsRefuse(t *testing.T) {
 			map[string]string{"access_key": "x"},
 			`auth method "aws" without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow`,
 		},
+		"the node of AWS by a blank": {
+			map[string]string{"authMethod": "aws", "roleName": "r", "auth": "type: ' ec2'"},
+			map[string]string{"access_key": "x", "secret_key": canary},
+			`auth method "aws" without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow`,
+		},
+		"the node of AWS by half of a key": {
+			map[string]string{"authMethod": "aws", "roleName": "r", "auth": "type: iam"},
+			map[string]string{"access_key": " ", "session_token": canary},
+			`auth method "aws" without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow`,
+		},
+		"a key of AWS without its secret": {
+			map[string]string{"authMethod": "aws", "roleName": "r", "auth": "type: iam"},
+			map[string]string{"access_key": "x"},
+			`auth method "aws": the options "access_key" and "secret_key" go together`,
+		},
+		"the machine of Google by a blank": {
+			map[string]string{"authMethod": "gcp", "roleName": "r", "auth": "type: 'gce '"},
+			map[string]string{"credentials.json": canary},
+			`auth method "gcp" without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow`,
+		},
 		"the node of Azure": {
 			map[string]string{"authMethod": "azure", "roleName": "r", "auth": "resource: x"},
 			nil,

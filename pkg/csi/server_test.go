@@ -283,6 +283,9 @@ func TestD12ReadinessTellsTheTruth(t *testing.T) {
 	}
 	s.provider.podGone(aPod("other-sa", 1).UID)
 	_, metrics := s.get("/metrics")
+	if strings.Contains(metrics, "vaultk8s_csi_mount_duration_seconds_count 0\n") {
+		t.Error("no mount time is observed")
+	}
 	for _, want := range []string{`vaultk8s_csi_mounts_total{code="OK"} 1`, "vaultk8s_csi_volumes ", `vaultk8s_csi_logins_total{outcome="ok"} 1`, "vaultk8s_csi_degraded 1"} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("no %q in the metrics", want)

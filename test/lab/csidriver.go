@@ -27,6 +27,7 @@ type CSIDriver struct {
 type CSIDriverOptions struct {
 	Classes  string        // file of SecretProviderClasses in YAML; other objects in it are passed over
 	Rotation time.Duration // 0: none
+	Old      bool          // the generation before, which calls the provider once for each volume and does not rotate here
 }
 
 // CSIVolume is what the kubelet says of a volume.
@@ -39,7 +40,11 @@ type CSIVolume struct {
 // StartCSIDriver starts a driver and returns when it takes orders. ctx bounds only
 // the start; the driver runs until Stop.
 func StartCSIDriver(ctx context.Context, o CSIDriverOptions) (*CSIDriver, error) {
-	binary, err := Binary(ctx, TargetCSIDriver)
+	target := TargetCSIDriver
+	if o.Old {
+		target = TargetOldCSIDriver
+	}
+	binary, err := Binary(ctx, target)
 	if err != nil {
 		return nil, err
 	}

@@ -24,12 +24,13 @@ const (
 	TargetPostgres          Target = "postgres" // installed from the distribution
 	TargetLDAP              Target = "slapd"    // installed from the distribution
 	TargetCSIDriver         Target = "csidriver"
+	TargetOldCSIDriver      Target = "csidriver-old" // the generation before
 )
 
 // DefaultTargets is what the tests need: everything except the vault agent.
 func DefaultTargets() []Target {
 	return []Target{
-		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver,
+		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
 	}
 }
 
@@ -85,7 +86,7 @@ func recipeFor(src string, t Target) (recipe, error) {
 	case TargetVaultAgent:
 		r.dir, r.pkg = filepath.Join(src, "vault"), "github.com/hashicorp/vault"
 		r.flags = append(r.flags, "-tags=minimal")
-	case TargetEtcd, TargetCSIDriver:
+	case TargetEtcd, TargetCSIDriver, TargetOldCSIDriver:
 		r.dir = filepath.Join(src, string(t))
 	case TargetAPIServer, TargetControllerManager, TargetScheduler:
 		r.dir, r.pkg = filepath.Join(src, "kubernetes"), "k8s.io/kubernetes/cmd/"+string(t)

@@ -21,7 +21,7 @@ func TestParseTargets(t *testing.T) {
 		"Repeated": {words: []string{"etcd", "vault", "etcd"}, want: []Target{TargetEtcd, TargetVault}},
 		"Unknown": {
 			words:   []string{"etcd", "consul"},
-			wantErr: `unknown target "consul": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver vault-agent]`,
+			wantErr: `unknown target "consul": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`,
 		},
 	}
 	for name, tc := range cases {
@@ -49,6 +49,7 @@ func TestRecipeFor(t *testing.T) {
 	cases := map[Target]recipe{
 		TargetVault:      {dir: "vault", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetCSIDriver:  {dir: "csidriver", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetOldCSIDriver: {dir: "csidriver-old", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetEtcd:       {dir: "etcd", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetVaultAgent: {dir: "vault", pkg: "github.com/hashicorp/vault", flags: append(common, "-ldflags=-s -w", "-tags=minimal")},
 		TargetAPIServer:  {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: append(common, versions)},
