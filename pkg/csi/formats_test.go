@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pavlo-v-chernykh/keystore-go/v4"
-	"software.sslmate.com/src/go-pkcs12"
 	pb "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1"
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 // storePassword is that of the keystores, and in the secret beside what they hold.

@@ -3,6 +3,7 @@ package csi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -122,6 +123,46 @@ func TestPodThatStartsAgainInAnOutage(t *testing.T) {
 				}
 				if _, err := w.provider.Mount(t.Context(), w.call(aPod("other-sa", 1), class("orders", twoKeys))); err == nil {
 					t.Error("another service-account is served from what is held")
+				}
+			})
+		})
+	}
+}
+
+// TestStaleIsForTheSameIdentityOnly: what is held for a login serves no other, and a
+// refusal of Vault is no outage.
+func TestStaleIsForTheSameIdentityOnly(t *testing.T) {
+	outage := func(w *world) { w.vault.Seal() }
+	cases := map[string]struct {
+		breakIt func(*world)
+		pod     pod
+		more    map[string]string
+		served  bool
+	}{
+		"the same":              {outage, aPod("orders-sa", 2), nil, true},
+		"another account":       {outage, aPod("other-sa", 1), nil, false},
+		"another role":          {outage, aPod("orders-sa", 2), map[string]string{"roleName": "second"}, false},
+		"another mount":         {outage, aPod("orders-sa", 2), map[string]string{"vaultAuthMountPath": "second"}, false},
+		"another namespace":     {outage, aPod("orders-sa", 2), map[string]string{"vaultNamespace": "second"}, false},
+		"another Vault":         {outage, aPod("orders-sa", 2), map[string]string{"vaultAddress": "http://second.test:8200"}, false},
+		"a pod for itself":      {outage, aPod("orders-sa", 2), map[string]string{"share": "pod"}, false},
+		"what nobody asked for": {outage, aPod("orders-sa", 2), map[string]string{"objects": "- {objectName: db, secretPath: secret/data/more, secretKey: a}"}, false},
+		"no right any more": {
+			func(w *world) { w.vault.Policy("orders", map[string][]string{"x": {"read"}}) }, aPod("orders-sa", 2), nil, false,
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, func(o *Options) { o.CSI.ServeStale = staleRestarting })
+				w.mount(aPod("orders-sa", 1), class("orders", twoKeys))
+				tc.breakIt(w)
+				pass(2 * time.Minute) // until a read has failed
+				parameters := class("orders", twoKeys)
+				maps.Copy(parameters, tc.more)
+				response, err := w.provider.Mount(t.Context(), w.call(tc.pod, parameters))
+				if served := err == nil && filesOf(response)["db"] == canary+"-db"; served != tc.served || served != (err == nil) {
+					t.Errorf("served %v, %v", served, err)
 				}
 			})
 		})

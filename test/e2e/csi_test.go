@@ -36,7 +36,13 @@ type csiNode struct {
 // newCSINode makes a node on which each call of the kubelet reaches the provider.
 func newCSINode(t *testing.T, classes string) *csiNode {
 	t.Helper()
-	n := &csiNode{t: t, driver: lab.UseCSIDriver(t, lab.CSIDriverOptions{Classes: classes, Rotation: time.Millisecond})}
+	return newCSINodeOf(t, lab.CSIDriverOptions{Classes: classes, Rotation: time.Millisecond})
+}
+
+// newCSINodeOf makes a node with a certain driver.
+func newCSINodeOf(t *testing.T, o lab.CSIDriverOptions) *csiNode {
+	t.Helper()
+	n := &csiNode{t: t, driver: lab.UseCSIDriver(t, o)}
 	n.target = filepath.Join(t.TempDir(), "mount")
 	return n
 }

@@ -83,8 +83,15 @@ func (d *CSIDriver) launch(ctx context.Context, binary string, o CSIDriverOption
 		return err
 	}
 	return d.process.await(ctx, 10*time.Millisecond, func(ctx context.Context) error {
-		_, err := d.Versions(ctx)
-		return err
+		if _, err := d.Versions(ctx); err != nil {
+			return err
+		}
+		var dialer net.Dialer
+		connection, err := dialer.DialContext(ctx, "unix", filepath.Join(d.dir, "csi.sock"))
+		if err != nil {
+			return err
+		}
+		return connection.Close()
 	})
 }
 

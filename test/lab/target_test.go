@@ -47,13 +47,13 @@ func TestRecipeFor(t *testing.T) {
 		" -X k8s.io/client-go/pkg/version.gitVersion=v1.36.3 -X k8s.io/client-go/pkg/version.gitTreeState=clean" +
 		" -X k8s.io/client-go/pkg/version.gitMajor=1 -X k8s.io/client-go/pkg/version.gitMinor=36"
 	cases := map[Target]recipe{
-		TargetVault:      {dir: "vault", pkg: ".", flags: append(common, "-ldflags=-s -w")},
-		TargetCSIDriver:  {dir: "csidriver", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetVault:        {dir: "vault", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetCSIDriver:    {dir: "csidriver", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetOldCSIDriver: {dir: "csidriver-old", pkg: ".", flags: append(common, "-ldflags=-s -w")},
-		TargetEtcd:       {dir: "etcd", pkg: ".", flags: append(common, "-ldflags=-s -w")},
-		TargetVaultAgent: {dir: "vault", pkg: "github.com/hashicorp/vault", flags: append(common, "-ldflags=-s -w", "-tags=minimal")},
-		TargetAPIServer:  {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: append(common, versions)},
-		TargetScheduler:  {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", flags: append(common, versions)},
+		TargetEtcd:         {dir: "etcd", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetVaultAgent:   {dir: "vault", pkg: "github.com/hashicorp/vault", flags: append(common, "-ldflags=-s -w", "-tags=minimal")},
+		TargetAPIServer:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: append(common, versions)},
+		TargetScheduler:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", flags: append(common, versions)},
 	}
 	for target, want := range cases {
 		t.Run(string(target), func(t *testing.T) {

@@ -70,7 +70,8 @@ func run(ctx context.Context, dir, classes string) error {
 	endpoint := "unix://" + filepath.Join(dir, "csi.sock")
 	driver := secretsstore.NewSecretsStoreDriver("secrets-store.csi.k8s.io", "node-1", endpoint, providers, api, api, tokens)
 	go driver.Run(ctx)
-	connection, err := grpc.Dial(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	// The first attempt may come before the driver listens.
+	connection, err := grpc.Dial(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.WaitForReady(true)))
 	if err != nil {
 		return err
 	}
