@@ -3,9 +3,9 @@ package injector
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	apply "github.com/evanphx/json-patch/v5"
-	"gomodules.xyz/jsonpatch/v2"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -18,22 +18,12 @@ const maxCopied = 1 << 20
 // if they are equal. It fits the JSON that the first one was decoded from, also
 // where that holds fields which this program does not know.
 func Patch(before, after *corev1.Pod) ([]byte, error) {
-	old, err := json.Marshal(before)
-	if err != nil {
-		return nil, fmt.Errorf("encode pod: %w", err)
+	var d difference
+	d.compare("", reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
+	if d.err != nil {
+		return nil, fmt.Errorf("encode injected pod: %w", d.err)
 	}
-	changed, err := json.Marshal(after)
-	if err != nil {
-		return nil, fmt.Errorf("encode injected pod: %w", err)
-	}
-	operations, err := jsonpatch.CreatePatch(old, changed)
-	if err != nil {
-		return nil, fmt.Errorf("compare pods: %w", err)
-	}
-	if len(operations) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(operations)
+	return d.operations(), nil
 }
 
 // misfitError is a JSON patch that does not fit its container.
