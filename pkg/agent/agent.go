@@ -92,13 +92,14 @@ func (a *Agent) run(ctx context.Context) error {
 		return err
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
+	// First of all, because an agent may be done before it could be asked.
+	if err := a.serveStatus(ctx, tasks.Go); err != nil {
+		a.stop(err)
+	}
 	tasks.Go(func() error { return a.schedule.Run(ctx) })
 	tasks.Go(func() error { return a.heed(ctx) })
 	tasks.Go(func() error { return a.keepChild(ctx) })
 	tasks.Go(func() error { return a.keepListeners(ctx) })
-	if err := a.serveStatus(ctx, tasks.Go); err != nil {
-		a.stop(err)
-	}
 	err := tasks.Wait()
 	switch {
 	case endedWell(err):

@@ -54,6 +54,9 @@ func (a *Agent) serveStatus(ctx context.Context, run func(func() error)) error {
 
 // listenUnix takes a socket over when nobody answers on it any more.
 func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // a call that ends at once would look as if nobody answered
+	}
 	if c, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
 		return nil, errors.Join(fmt.Errorf("another agent answers on %q", path), c.Close())
 	}

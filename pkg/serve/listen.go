@@ -31,6 +31,9 @@ func Listen(ctx context.Context, s Spec) (*Listener, error) {
 	if err := errors.Join(s.checkNetwork(), tlsErr, accessErr); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, s.problem("", err) // a name may be resolved without looking at the context
+	}
 	open := s.openTCP
 	if s.Network == "unix" {
 		open = func(ctx context.Context) (net.Listener, error) { return s.openUnix(ctx, permitted) }

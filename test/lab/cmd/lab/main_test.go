@@ -27,7 +27,7 @@ commands:
   up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
                      print how to reach them, stop them on interrupt
 
-targets: [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd vault-agent]
+targets: [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]
 
 Binaries are cached in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
 cache directory.
@@ -41,7 +41,7 @@ func TestRunBadInput(t *testing.T) {
 		"Nothing":         {wantErr: "expected a command: build, status or up", output: wantUsage},
 		"Unknown command": {args: []string{"down"}, wantErr: `unknown command "down": expected build, status or up`},
 		"Unknown flag":    {args: []string{"-x"}, wantErr: "flag provided but not defined: -x", output: "flag provided but not defined: -x\n" + wantUsage},
-		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd vault-agent]`},
+		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`},
 		"Help":            {args: []string{"-h"}, wantErr: flag.ErrHelp.Error(), output: wantUsage},
 	}
 	for name, tc := range cases {
