@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 )
 
 // watchEach is how often files are looked at. Notices about mounted Secrets get
@@ -44,7 +46,7 @@ func Watch(ctx context.Context, h *Holder, certFile, keyFile string, report func
 		if c != nil {
 			h.current.Store(c)
 		}
-		if !sleep(ctx, watchEach) {
+		if !pause.For(ctx, watchEach) {
 			return nil
 		}
 		c, held, err = load(certFile, keyFile, held)
@@ -72,16 +74,4 @@ func load(certFile, keyFile string, held []byte) (*tls.Certificate, []byte, erro
 		return nil, held, fmt.Errorf("serving certificate %q with key %q: %w", certFile, keyFile, err)
 	}
 	return &pair, certificate, nil
-}
-
-// sleep reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

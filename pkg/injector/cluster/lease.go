@@ -10,6 +10,8 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 )
 
 // The times of a lease: a holder that is lost is replaced after leaseTime. It
@@ -56,7 +58,7 @@ func (e *Elector) Run(ctx context.Context, lead func(context.Context)) {
 		if held {
 			e.hold(ctx, lead)
 		}
-		sleep(ctx, renewTime/2+rand.N(renewTime)) //nolint:gosec // only to spread the replicas
+		pause.For(ctx, renewTime/2+rand.N(renewTime)) //nolint:gosec // only to spread the replicas
 	}
 }
 
@@ -81,7 +83,7 @@ func (e *Elector) hold(ctx context.Context, lead func(context.Context)) {
 // renew returns when the lease is lost or ctx ends.
 func (e *Elector) renew(ctx context.Context) {
 	last := time.Now()
-	for sleep(ctx, renewTime) {
+	for pause.For(ctx, renewTime) {
 		attempt, cancel := context.WithDeadline(ctx, last.Add(giveUp))
 		held, err := e.take(attempt)
 		cancel()

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 )
 
 // watchTime is how long the API server keeps a watch open; afterwards the list is
@@ -67,7 +69,7 @@ func (c *Client) watch(ctx context.Context, r request, version string, f func(ev
 // after a pause that doubles while it fails. Failures go to report.
 func forever(ctx context.Context, report func(error), f func(context.Context) error) {
 	const least, most = time.Second, time.Minute
-	pause := least
+	wait := least
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := f(ctx)
@@ -75,24 +77,12 @@ func forever(ctx context.Context, report func(error), f func(context.Context) er
 			return
 		}
 		if err == nil || errors.Is(err, errGone) || time.Since(begun) > most {
-			pause = least
+			wait = least
 		}
 		if err != nil && !errors.Is(err, errGone) {
 			report(err)
 		}
-		sleep(ctx, pause/2+rand.N(pause)) //nolint:gosec // only to spread the replicas
-		pause = min(2*pause, most)
-	}
-}
-
-// sleep waits, and reports false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+		pause.For(ctx, wait/2+rand.N(wait)) //nolint:gosec // only to spread the replicas
+		wait = min(2*wait, most)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/injector"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/certs"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/cluster"
+	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/webhook"
 	"github.com/vaultk8s/vaultk8s/pkg/serve"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
@@ -206,7 +207,7 @@ func (s *server) serve(ctx context.Context, l *serve.Listener) error {
 		defer close(waited)
 		s.handler.Drain()
 		s.log.Info("injector drains", telemetry.FieldDuration, s.config.DrainDelay)
-		sleep(serving, s.config.DrainDelay)
+		pause.For(serving, s.config.DrainDelay)
 		end()
 	})
 	err := serve.Serve(serving, l, s.handler)

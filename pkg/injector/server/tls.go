@@ -12,6 +12,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/certs"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/cluster"
+	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
@@ -81,7 +82,7 @@ func (s *server) pause(ctx context.Context, d time.Duration) bool {
 // that come before wait with it, rather than fail.
 func (s *server) awaitCertificate(ctx context.Context) {
 	const look = 50 * time.Millisecond
-	for s.holder.Current() == nil && sleep(ctx, look) {
+	for s.holder.Current() == nil && pause.For(ctx, look) {
 	}
 }
 
@@ -198,16 +199,4 @@ func (f *forgiving) Save(ctx context.Context, entries map[string]sensitive.Strin
 // shown is what handshakes get.
 func (s *server) shown(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return s.holder.Get(hello)
-}
-
-// sleep reports false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
