@@ -22,8 +22,9 @@ func rooms() []room {
 		telemetry = "pkg/telemetry/..."
 		serve     = "pkg/serve"
 		proxy     = "pkg/proxy"
+		kube      = "pkg/kube"
 	)
-	core := []string{config, auth, vault, lease, secret, render, sinks, telemetry, sensitive, serve, proxy}
+	core := []string{config, auth, vault, lease, secret, render, sinks, telemetry, sensitive, serve, proxy, kube}
 	return []room{
 		{dir: sensitive},
 		{dir: lease},
@@ -38,19 +39,22 @@ func rooms() []room {
 		{dir: "pkg/sink/file/...", use: []string{sensitive}},
 		{dir: "pkg/sink/process/...", use: []string{sensitive}},
 		{dir: "pkg/sink/token", use: []string{sensitive, "pkg/sink/file/..."}},
-		{dir: "pkg/sink/kubesecret/...", use: []string{sensitive}},
+		{dir: kube, use: []string{sensitive}},
+		{dir: "pkg/inventory", use: []string{kube}},
+		{dir: "pkg/sink/kubesecret/...", use: []string{sensitive, kube}},
 
-		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive, serve}},
+		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive, serve, kube}},
 		{dir: "pkg/preview", use: core},
 		{dir: "pkg/agent/...", use: core},
 		{dir: "pkg/csi/...", use: core},
 		{dir: "pkg/operator/...", use: core},
-		{dir: "pkg/check/...", use: core},
-		{dir: "pkg/migrate/...", use: []string{config}},
+		{dir: "pkg/check/...", use: append(core, "pkg/inventory")},
+		// What annotations become is the injector's own answer.
+		{dir: "pkg/migrate/...", use: []string{config, kube, "pkg/inventory", "pkg/injector", "pkg/injector/manifest"}},
 
 		{dir: "cmd/...", use: []string{
 			config, telemetry, "pkg/injector/...", "pkg/agent/...", "pkg/preview", "pkg/csi/...", "pkg/operator/...",
-			"pkg/check/...", "pkg/migrate/...",
+			"pkg/check/...", "pkg/migrate/...", kube,
 		}},
 		{dir: "internal/arch"},
 		{dir: "internal/golden"},
@@ -75,7 +79,7 @@ func narrowed() []names {
 		// Only the top logs; what lies below it returns errors, and may tell how its
 		// types look in a log.
 		{dirs: []string{
-			"pkg/auth/...", "pkg/config/...", "pkg/lease", "pkg/render/...", "pkg/secret/...", "pkg/sensitive", "pkg/sink/...", "pkg/vault/...",
+			"pkg/auth/...", "pkg/config/...", "pkg/inventory", "pkg/kube", "pkg/lease", "pkg/render/...", "pkg/secret/...", "pkg/sensitive", "pkg/sink/...", "pkg/vault/...",
 		}, use: "log/slog", allowed: []string{"AnyValue", "GroupValue", "LogValuer", "String", "StringValue", "Value"}},
 	}
 }

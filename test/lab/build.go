@@ -35,6 +35,8 @@ func buildOne(ctx context.Context, w io.Writer, t Target) error {
 		return installedPostgres().install(ctx, w)
 	case TargetLDAP:
 		return installedLDAP().install(ctx, w)
+	case TargetNodePackages:
+		return installedNodePackages().install(ctx, w)
 	}
 	s, err := slotFor(ctx, t)
 	if err != nil {
@@ -91,6 +93,7 @@ func (s slot) compile(ctx context.Context, out string, p *progress) error {
 	cmd := exec.CommandContext(ctx, "go", append(args, s.pkg)...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	cmd.Env = append(cmd.Env, s.env...)
 	sink := &compilerOutput{progress: p}
 	cmd.Stdout, cmd.Stderr = sink, sink
 	// The go command removes its work directory when it is interrupted, but not

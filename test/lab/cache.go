@@ -47,6 +47,8 @@ func Binary(ctx context.Context, t Target) (string, error) {
 		return filepath.Join(dir, "postgres"), err
 	case TargetLDAP:
 		return findLDAP()
+	case TargetNodePackages:
+		return findNodePackages()
 	}
 	slot, err := slotFor(ctx, t)
 	if err != nil {
@@ -133,6 +135,7 @@ func cacheKey(r recipe, toolchain string) (string, error) {
 	h := sha256.New()
 	add(h, toolchain, r.pkg)
 	add(h, r.flags...)
+	add(h, r.env...)
 	files, err := moduleFiles(r.dir)
 	if err != nil {
 		return "", fmt.Errorf("compute the cache key of %s: %w", r.target, err)

@@ -12,8 +12,8 @@ import (
 // Target names one thing that [Build] can make available.
 type Target string
 
-// The targets. All but TargetPostgres and TargetLDAP are compiled from a module
-// under mod.
+// The targets; those of a whole cluster are in targetnode.go. All but TargetPostgres
+// and TargetLDAP are compiled from a module under mod.
 const (
 	TargetVault             Target = "vault"
 	TargetVaultAgent        Target = "vault-agent" // the original `vault agent`, only to measure against
@@ -29,9 +29,9 @@ const (
 
 // DefaultTargets is what the tests need: everything except the vault agent.
 func DefaultTargets() []Target {
-	return []Target{
+	return append([]Target{
 		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
-	}
+	}, NodeTargets()...)
 }
 
 // AllTargets is [DefaultTargets] and what benchmarks need on top.
@@ -73,6 +73,7 @@ type recipe struct {
 	dir    string // the nested module
 	pkg    string // the main package, as `go build` run in dir understands it
 	flags  []string
+	env    []string // variables of the build
 }
 
 // recipeFor reads mod/kubernetes/go.mod for the version that the Kubernetes
@@ -88,7 +89,7 @@ func recipeFor(src string, t Target) (recipe, error) {
 		r.flags = append(r.flags, "-tags=minimal")
 	case TargetEtcd, TargetCSIDriver, TargetOldCSIDriver:
 		r.dir = filepath.Join(src, string(t))
-	case TargetAPIServer, TargetControllerManager, TargetScheduler:
+	case TargetAPIServer, TargetControllerManager, TargetScheduler, TargetKubelet, TargetProxy, TargetKubectl:
 		r.dir, r.pkg = filepath.Join(src, "kubernetes"), "k8s.io/kubernetes/cmd/"+string(t)
 		version, err := requiredVersion(filepath.Join(r.dir, "go.mod"), "k8s.io/kubernetes")
 		if err != nil {
@@ -96,7 +97,9 @@ func recipeFor(src string, t Target) (recipe, error) {
 		}
 		r.flags[2] += kubernetesVersionFlags(version)
 	default:
-		return recipe{}, fmt.Errorf("target %q is not compiled", t)
+		if !nodeRecipe(src, &r) {
+			return recipe{}, fmt.Errorf("target %q is not compiled", t)
+		}
 	}
 	return r, nil
 }
