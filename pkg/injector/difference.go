@@ -2,6 +2,7 @@ package injector
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -12,8 +13,13 @@ import (
 
 // difference compares two values of one type as their JSON would be compared,
 // without making that JSON: a pod is large, and an injection touches little of it.
+//
+// Where both values share memory (one pointer, one map, one list of one length)
+// they are taken for equal without being looked at, so whoever changes a copy has
+// to give it memory of its own.
 type difference struct {
 	patch bytes.Buffer // the operations (RFC 6902), each behind a comma
+	path  []string     // to what is compared now; joined only where something differs
 	err   error        // of the first value that has no JSON
 }
 
@@ -28,98 +34,123 @@ func (d *difference) operations() []byte {
 	return text
 }
 
-func (d *difference) add(op, path string, v reflect.Value) {
-	name, err := json.Marshal(path)
+func (d *difference) add(op string, v reflect.Value) {
+	if d.patch.Len() == 0 {
+		d.patch.Grow(usualPatch)
+	}
 	d.patch.WriteString(`,{"op":"` + op + `","path":`)
-	d.patch.Write(name)
-	if op != "remove" && err == nil {
-		var text []byte
-		text, err = json.Marshal(v.Interface())
+	d.write("/" + strings.Join(d.path, "/"))
+	if op != "remove" {
 		d.patch.WriteString(`,"value":`)
-		d.patch.Write(text)
+		d.write(v.Interface())
 	}
 	d.patch.WriteByte('}')
-	if d.err == nil {
-		d.err = err
+}
+
+// usualPatch is room for what an agent beside a pod takes: two containers with a
+// document of 2 KiB each, and what is around them.
+const usualPatch = 12 << 10
+
+// write adds the JSON of a value.
+func (d *difference) write(v any) {
+	if err := json.NewEncoder(&d.patch).Encode(v); err != nil {
+		d.err = cmp.Or(d.err, err)
+		return
 	}
+	d.patch.Truncate(d.patch.Len() - 1) // the line break
+}
+
+// within compares what is at a step further down.
+func (d *difference) within(step string, compare func()) {
+	d.path = append(d.path, step)
+	compare()
+	d.path = d.path[:len(d.path)-1]
 }
 
 // compare notes how b differs from a, both of one type and present in the JSON.
-func (d *difference) compare(path string, a, b reflect.Value) {
-	if leaf(a.Type()) {
-		d.compareLeaf(path, a, b)
+func (d *difference) compare(a, b reflect.Value) {
+	if shared(a, b) {
 		return
 	}
-	switch a.Kind() {
-	case reflect.Struct:
-		for _, f := range fieldsOf(a.Type()) {
-			d.compareField(path, f, a.FieldByIndex(f.index), b.FieldByIndex(f.index))
+	s := shapeOf(a.Type())
+	switch kind := a.Kind(); {
+	case s.leaf:
+		d.compareLeaf(a, b)
+	case kind == reflect.Struct:
+		for i := range s.fields {
+			d.compareField(&s.fields[i], a.FieldByIndex(s.fields[i].index), b.FieldByIndex(s.fields[i].index))
 		}
-	case reflect.Pointer, reflect.Map, reflect.Slice:
-		switch {
-		case a.IsNil() && b.IsNil():
-		case a.IsNil() || b.IsNil():
-			d.add("replace", path, b)
-		case a.Kind() == reflect.Pointer:
-			d.compare(path, a.Elem(), b.Elem())
-		case a.Kind() == reflect.Map:
-			d.compareMap(path, a, b)
-		default:
-			d.compareList(path, a, b)
-		}
+	case a.IsNil() || b.IsNil(): // one of them: both would be shared
+		d.add("replace", b)
+	case kind == reflect.Pointer:
+		d.compare(a.Elem(), b.Elem())
+	case kind == reflect.Map:
+		d.compareMap(a, b)
 	default:
-		d.compareLeaf(path, a, b)
+		d.compareList(a, b)
 	}
 }
 
-// leaf tells types that are compared as a whole: those that make their own JSON,
-// and bytes, which are one text there.
-func leaf(t reflect.Type) bool {
-	marshaler := reflect.TypeFor[json.Marshaler]()
-	return t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler) || t == reflect.TypeFor[[]byte]()
+// shared tells values that are one in memory.
+func shared(a, b reflect.Value) bool {
+	switch a.Kind() {
+	case reflect.Slice:
+		return a.UnsafePointer() == b.UnsafePointer() && a.Len() == b.Len()
+	case reflect.Pointer, reflect.Map:
+		return a.UnsafePointer() == b.UnsafePointer()
+	case reflect.String:
+		return a.String() == b.String()
+	default:
+		return false
+	}
 }
 
-func (d *difference) compareLeaf(path string, a, b reflect.Value) {
+func (d *difference) compareLeaf(a, b reflect.Value) {
 	if reflect.DeepEqual(a.Interface(), b.Interface()) {
 		return
 	}
 	old, _ := json.Marshal(a.Interface()) // what has no JSON differs
 	changed, err := json.Marshal(b.Interface())
 	if err != nil || !bytes.Equal(old, changed) {
-		d.add("replace", path, b)
+		d.add("replace", b)
 	}
 }
 
-func (d *difference) compareField(path string, f field, a, b reflect.Value) {
-	path += "/" + f.name
+func (d *difference) compareField(f *field, a, b reflect.Value) {
 	was, is := !f.omits(a), !f.omits(b)
-	switch {
-	case was && is:
-		d.compare(path, a, b)
-	case was:
-		d.add("remove", path, b)
-	case is:
-		d.add("add", path, b)
+	if !was && !is || shared(a, b) && was == is {
+		return
 	}
+	d.within(f.name, func() {
+		switch {
+		case was && is:
+			d.compare(a, b)
+		case was:
+			d.add("remove", b)
+		default:
+			d.add("add", b)
+		}
+	})
 }
 
 // compareMap compares maps whose keys are texts, as those of all JSON objects.
-func (d *difference) compareMap(path string, a, b reflect.Value) {
+func (d *difference) compareMap(a, b reflect.Value) {
 	keys := map[string]reflect.Value{}
 	for _, k := range slices.Concat(a.MapKeys(), b.MapKeys()) {
 		keys[k.String()] = k
 	}
 	for _, name := range slices.Sorted(mapKeys(keys)) {
-		at := path + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 		old, changed := a.MapIndex(keys[name]), b.MapIndex(keys[name])
-		switch {
-		case !changed.IsValid():
-			d.add("remove", at, changed)
-		case !old.IsValid():
-			d.add("add", at, changed)
-		default:
-			d.compare(at, old, changed)
-		}
+		d.within(strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1"), func() {
+			switch {
+			case !changed.IsValid():
+				d.add("remove", changed)
+			case !old.IsValid():
+				d.add("add", changed)
+			default:
+				d.compare(old, changed)
+			}
+		})
 	}
 }
 
@@ -135,11 +166,11 @@ func mapKeys(m map[string]reflect.Value) func(func(string) bool) {
 
 // compareList takes out what is gone, puts in what is new, and compares what
 // stays in its order. A list of the same length of which nothing stays is replaced.
-func (d *difference) compareList(path string, a, b reflect.Value) {
+func (d *difference) compareList(a, b reflect.Value) {
 	same := sameElement(a, b)
 	kept := keptElements(a, b, same)
 	if kept == nil && a.Len() > 0 && b.Len() > 0 && a.Len() == b.Len() {
-		d.add("replace", path, b)
+		d.add("replace", b)
 		return
 	}
 	stays := make([]bool, a.Len())
@@ -148,17 +179,18 @@ func (d *difference) compareList(path string, a, b reflect.Value) {
 	}
 	for i := a.Len() - 1; i >= 0; i-- {
 		if !stays[i] {
-			d.add("remove", path+"/"+strconv.Itoa(i), a)
+			d.within(strconv.Itoa(i), func() { d.add("remove", a) })
 		}
 	}
 	for j, next := 0, 0; j < b.Len(); j++ {
-		at := path + "/" + strconv.Itoa(j)
-		if next < len(kept) && kept[next][1] == j {
-			d.compare(at, a.Index(kept[next][0]), b.Index(j))
-			next++
-			continue
-		}
-		d.add("add", at, b.Index(j))
+		d.within(strconv.Itoa(j), func() {
+			if next < len(kept) && kept[next][1] == j {
+				d.compare(a.Index(kept[next][0]), b.Index(j))
+				next++
+				return
+			}
+			d.add("add", b.Index(j))
+		})
 	}
 }
 
@@ -182,29 +214,19 @@ func keptElements(a, b reflect.Value, same func(x, y reflect.Value) bool) [][2]i
 // sameElement tells elements apart by their names, where each list has every name
 // once (containers, volumes, variables), else by all that they are.
 func sameElement(a, b reflect.Value) func(x, y reflect.Value) bool {
-	if named(a) && named(b) {
-		return func(x, y reflect.Value) bool { return x.FieldByName("Name").String() == y.FieldByName("Name").String() }
+	if name := shapeOf(a.Type().Elem()).name; name != nil && distinct(a, name) && distinct(b, name) {
+		return func(x, y reflect.Value) bool { return x.FieldByIndex(name).String() == y.FieldByIndex(name).String() }
 	}
 	return func(x, y reflect.Value) bool { return reflect.DeepEqual(x.Interface(), y.Interface()) }
 }
 
-func named(list reflect.Value) bool {
-	if list.Type().Elem().Kind() != reflect.Struct {
-		return false
-	}
-	name, ok := list.Type().Elem().FieldByName("Name")
-	if !ok || name.Type.Kind() != reflect.String {
-		return false
-	}
-	seen := map[string]bool{}
+// distinct tells whether no two elements of a list have the same name.
+func distinct(list reflect.Value, name []int) bool {
+	seen := make(map[string]bool, list.Len())
 	for i := range list.Len() {
-		n := list.Index(i).FieldByIndex(name.Index).String()
-		if seen[n] {
-			return false
-		}
-		seen[n] = true
+		seen[list.Index(i).FieldByIndex(name).String()] = true
 	}
-	return true
+	return len(seen) == list.Len()
 }
 
 // field is one that the JSON of a struct has.
@@ -234,14 +256,48 @@ func (f field) omits(v reflect.Value) bool {
 	}
 }
 
-// known keeps the fields of the types that were seen.
-var known sync.Map // of reflect.Type to []field
+// shape is what the JSON of a type is like.
+type shape struct {
+	leaf   bool // compared as a whole
+	fields []field
+	name   []int // index of the field Name, a text; nil: there is none
+}
+
+// known keeps the shapes of the types that were seen.
+var known sync.Map // of reflect.Type to *shape
+
+func shapeOf(t reflect.Type) *shape {
+	if held, ok := known.Load(t); ok {
+		s, _ := held.(*shape)
+		return s
+	}
+	s := &shape{leaf: leaf(t)}
+	if !s.leaf && t.Kind() == reflect.Struct {
+		s.fields = fieldsOf(t)
+		if f, ok := t.FieldByName("Name"); ok && f.Type.Kind() == reflect.String {
+			s.name = f.Index
+		}
+	}
+	known.Store(t, s)
+	return s
+}
+
+// leaf tells types that are compared as a whole: those that make their own JSON,
+// and bytes, which are one text there, and what has no parts.
+func leaf(t reflect.Type) bool {
+	marshaler := reflect.TypeFor[json.Marshaler]()
+	if t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler) || t == reflect.TypeFor[[]byte]() {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Pointer, reflect.Map, reflect.Slice:
+		return false
+	default:
+		return true
+	}
+}
 
 func fieldsOf(t reflect.Type) []field {
-	if all, ok := known.Load(t); ok {
-		fields, _ := all.([]field)
-		return fields
-	}
 	var fields []field
 	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -261,6 +317,5 @@ func fieldsOf(t reflect.Type) []field {
 			})
 		}
 	}
-	known.Store(t, fields)
 	return fields
 }

@@ -3,6 +3,7 @@ package injector
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +13,7 @@ import (
 
 // Inject returns the pod with what its annotations ask for, and a report. The
 // pod that it was given stays as it is; where nothing is injected, that very pod
-// comes back. It never fails halfway: a pod that is refused is unchanged, and
+// comes back, and otherwise the two share what both have. It never fails halfway: a pod that is refused is unchanged, and
 // the report's error names every problem.
 func Inject(pod *corev1.Pod, o Options) (*corev1.Pod, Report) {
 	if pod == nil {
@@ -83,7 +84,7 @@ type builder struct {
 }
 
 func newBuilder(pod *corev1.Pod, p *plan) *builder {
-	b := &builder{plan: p, pod: pod.DeepCopy(), original: pod.Spec.Containers}
+	b := &builder{plan: p, pod: copied(pod), original: pod.Spec.Containers}
 	if p.copyMounts == "" {
 		return b
 	}
@@ -95,6 +96,30 @@ func newBuilder(pod *corev1.Pod, p *plan) *builder {
 		b.copied = c.VolumeMounts
 	}
 	return b
+}
+
+// copied returns a pod that the builder may change. It copies no more than what
+// that changes, which is little of a pod, and which [Patch] then has to look at:
+// everything else stays one in memory.
+func copied(pod *corev1.Pod) *corev1.Pod {
+	out := *pod
+	out.Annotations = maps.Clone(pod.Annotations)
+	out.Spec.Volumes = slices.Clip(pod.Spec.Volumes)
+	out.Spec.Containers = copiedContainers(pod.Spec.Containers)
+	out.Spec.InitContainers = copiedContainers(pod.Spec.InitContainers)
+	return &out
+}
+
+// copiedContainers leaves the lists of a container as they are, without room: what
+// is appended goes to memory of its own.
+func copiedContainers(all []corev1.Container) []corev1.Container {
+	all = slices.Clone(all)
+	for i := range all {
+		c := &all[i]
+		c.Command, c.Args = slices.Clip(c.Command), slices.Clip(c.Args)
+		c.Env, c.VolumeMounts = slices.Clip(c.Env), slices.Clip(c.VolumeMounts)
+	}
+	return all
 }
 
 // warnings adds what the builder found.

@@ -19,7 +19,7 @@ const maxCopied = 1 << 20
 // where that holds fields which this program does not know.
 func Patch(before, after *corev1.Pod) ([]byte, error) {
 	var d difference
-	d.compare("", reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
+	d.compare(reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
 	if d.err != nil {
 		return nil, fmt.Errorf("encode injected pod: %w", d.err)
 	}
