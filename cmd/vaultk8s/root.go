@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,9 @@ func run(ctx context.Context, args []string) int {
 	root := newRootCommand()
 	root.SetArgs(doubleDashes(args))
 	if err := root.ExecuteContext(ctx); err != nil {
+		if exit, ok := errors.AsType[*exitStatus](err); ok {
+			return exit.code // what there was to say is said
+		}
 		fmt.Fprintf(root.ErrOrStderr(), "Error: %v\n", err)
 		return agent.ExitCode(err)
 	}
@@ -30,7 +34,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAgentCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newRenderCommand(),
+	root.AddCommand(newAgentCommand(), newCheckCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newRenderCommand(),
 		newUninjectCommand(), newVersionCommand())
 	return root
 }

@@ -29,12 +29,12 @@ type unwrapped struct{ token, secretID sensitive.String }
 func newAppRole(o *options) Method {
 	a := &appRole{
 		login:    o.loginPath(),
-		roleID:   &credential{noun: "role id", path: o.required("role_id_file_path"), keep: true},
+		roleID:   o.credential(&credential{noun: "role id", path: o.required("role_id_file_path"), keep: true}),
 		wrapping: strings.Trim(o.text("secret_id_response_wrapping_path", ""), "/"),
 	}
 	remove := o.truth("remove_secret_id_file_after_reading", true)
 	if path := o.text("secret_id_file_path", ""); path != "" {
-		a.secretID = &credential{noun: "secret id", path: path, remove: remove}
+		a.secretID = o.credential(&credential{noun: "secret id", path: path, remove: remove})
 	}
 	return a
 }

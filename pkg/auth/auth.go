@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
@@ -38,6 +39,7 @@ type Request struct {
 	Body    map[string]any   // nil for none; it holds credentials
 	WrapTTL time.Duration    // the answer comes wrapped and its wrapping token lives so long; 0: not wrapped
 	TLS     *ClientTLS       // nil: over the connection that all requests share
+	Headers []config.Header  // beside those of every request
 }
 
 // ClientTLS asks for a request over a connection of its own, whose handshake
@@ -48,6 +50,14 @@ type ClientTLS struct {
 	CACert string // file of PEM certificates
 	Cert   string // file in PEM
 	Key    string // file in PEM
+	// Held is a certificate with its key in PEM, in place of the two files.
+	Held *HeldPair
+}
+
+// HeldPair is a client certificate that the program holds in memory.
+type HeldPair struct {
+	Cert []byte
+	Key  sensitive.String
 }
 
 // Token is what a login yields.

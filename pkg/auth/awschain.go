@@ -15,7 +15,8 @@ type awsChain struct {
 	accessKey string
 	secretKey sensitive.String
 	session   sensitive.String
-	region    string // of the STS that takes a web identity, unless AWS_REGION says another
+	region    string      // of the STS that takes a web identity, unless AWS_REGION says another
+	account   *awsAccount // nil: it is the pod that logs in
 }
 
 func newAWSChain(o *options) awsChain {
@@ -23,6 +24,7 @@ func newAWSChain(o *options) awsChain {
 		accessKey: o.text("access_key", ""),
 		secretKey: sensitive.New(o.text("secret_key", "")),
 		session:   sensitive.New(o.text("session_token", "")),
+		account:   newAWSAccount(o),
 	}
 	if (c.accessKey == "") != c.secretKey.Empty() {
 		o.problems = append(o.problems, errors.New(`auth method "aws": the options "access_key" and "secret_key" go together`))
@@ -42,7 +44,7 @@ type awsSource struct {
 // with another identity where it fails would hide what is wrong.
 func (c awsChain) pick() awsSource {
 	for _, candidate := range []func() (awsSource, bool){
-		c.options, awsEnvironment, c.webIdentity, awsSharedFile, awsContainer,
+		c.options, c.ofAccount, awsEnvironment, c.webIdentity, awsSharedFile, awsContainer,
 	} {
 		if source, ok := candidate(); ok {
 			return source

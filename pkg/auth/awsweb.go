@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // awsSessionName marks the sessions in CloudTrail. It does not change, because it
@@ -39,6 +41,11 @@ func (c awsChain) assume(ctx context.Context, role, path string) (awsCredentials
 		return awsCredentials{}, err
 	}
 	session := os.Getenv("AWS_ROLE_SESSION_NAME")
+	return exchangeWebIdentity(ctx, endpoint, role, session, token)
+}
+
+// exchangeWebIdentity asks STS for the credentials of a role.
+func exchangeWebIdentity(ctx context.Context, endpoint, role, session string, token sensitive.String) (awsCredentials, error) {
 	if session == "" {
 		session = awsSessionName
 	}

@@ -34,6 +34,8 @@ type azure struct {
 	clientID    string
 	scope       string
 	environment bool
+	account     AccountTokens // nil: it is the pod or its machine that logs in
+	tenant      string        // of the account's application
 }
 
 func newAzure(o *options) Method {
@@ -44,6 +46,8 @@ func newAzure(o *options) Method {
 		objectID:    o.text("object_id", ""),
 		clientID:    o.text("client_id", ""),
 		environment: o.truth("authenticate_from_environment", false),
+		account:     o.account,
+		tenant:      o.given("tenant_id"),
 	}
 	a.scope = o.text("scope", a.resource+"/.default")
 	if a.objectID != "" && a.clientID != "" {
@@ -59,6 +63,9 @@ func (a *azure) Login(ctx context.Context, vault Exchanger) (*Token, error) {
 		return nil, err
 	}
 	body := map[string]any{"role": a.role, "jwt": jwt.Reveal()}
+	if a.account != nil {
+		return login(ctx, vault, a.login, body) // who logs in does not run on this machine
+	}
 	unknown := describeMachine(ctx, body)
 	if unknown != nil && !a.environment {
 		return nil, unknown
@@ -71,6 +78,9 @@ func (a *azure) Login(ctx context.Context, vault Exchanger) (*Token, error) {
 }
 
 func (a *azure) token(ctx context.Context) (sensitive.String, error) {
+	if a.account != nil {
+		return a.accountToken(ctx)
+	}
 	if a.environment {
 		return a.environmentToken(ctx)
 	}

@@ -40,10 +40,30 @@ func (a *azure) workloadToken(ctx context.Context, client, path string) (sensiti
 	if err := checkJWT(path, token.Reveal(), time.Now()); err != nil {
 		return sensitive.String{}, err
 	}
-	return a.applicationToken(ctx, client, token, url.Values{
+	return a.applicationToken(ctx, client, token, assertion(token))
+}
+
+// assertion is the proof of an application by a token of another issuer.
+func assertion(token sensitive.String) url.Values {
+	return url.Values{
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {token.Reveal()},
-	})
+	}
+}
+
+// azureExchange is the audience of tokens that an application may show.
+const azureExchange = "api://AzureADTokenExchange"
+
+// accountToken is the token of the application that a service account stands for.
+func (a *azure) accountToken(ctx context.Context) (sensitive.String, error) {
+	token, err := a.account(ctx, azureExchange)
+	if err != nil {
+		return sensitive.String{}, err
+	}
+	if a.clientID == "" || a.tenant == "" {
+		return sensitive.String{}, errors.New("get a token of the application: client_id and tenant_id must be set")
+	}
+	return a.tenantToken(ctx, a.tenant, a.clientID, token, assertion(token))
 }
 
 // applicationToken asks the authority of a tenant for a token of an application.
@@ -52,6 +72,10 @@ func (a *azure) applicationToken(ctx context.Context, client string, proof sensi
 	if client == "" || tenant == "" {
 		return sensitive.String{}, errors.New("get a token of the application: AZURE_CLIENT_ID and AZURE_TENANT_ID must be set")
 	}
+	return a.tenantToken(ctx, tenant, client, proof, fields)
+}
+
+func (a *azure) tenantToken(ctx context.Context, tenant, client string, proof sensitive.String, fields url.Values) (sensitive.String, error) {
 	authority := os.Getenv("AZURE_AUTHORITY_HOST")
 	if authority == "" {
 		authority = azureAuthority

@@ -2,11 +2,13 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config"
+	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // cert logs in with the client certificate of the TLS connection itself. Each
@@ -16,10 +18,11 @@ type cert struct {
 	login string
 	name  string // of the role; "": Vault tries all of them
 	tls   ClientTLS
+	read  func(name string) ([]byte, error) // nil: files are read where the connection is made
 }
 
 func newCert(o *options) Method {
-	c := &cert{login: o.loginPath(), name: o.text("name", ""), tls: o.clientTLS()}
+	c := &cert{login: o.loginPath(), name: o.text("name", ""), tls: o.clientTLS(), read: o.read}
 	if (c.tls.Cert == "") != (c.tls.Key == "") {
 		o.problems = append(o.problems, fmt.Errorf("auth method %q: options %q and %q go together", o.method, "client_cert", "client_key"))
 	}
@@ -54,5 +57,22 @@ func (c *cert) Login(ctx context.Context, vault Exchanger) (*Token, error) {
 	if c.name != "" {
 		body["name"] = c.name
 	}
-	return loginBy(ctx, vault, Request{Method: http.MethodPut, Path: c.login, Body: body, TLS: &c.tls})
+	shown, err := c.shown()
+	if err != nil {
+		return nil, err
+	}
+	return loginBy(ctx, vault, Request{Method: http.MethodPut, Path: c.login, Body: body, TLS: shown})
+}
+
+// shown is what the connection shows: files, or what is read in their place.
+func (c *cert) shown() (*ClientTLS, error) {
+	if c.read == nil || c.tls.Cert == "" {
+		return &c.tls, nil
+	}
+	pair, certErr := c.read(c.tls.Cert)
+	key, keyErr := c.read(c.tls.Key)
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return nil, fmt.Errorf("read the client certificate: %w", err)
+	}
+	return &ClientTLS{CACert: c.tls.CACert, Held: &HeldPair{Cert: pair, Key: sensitive.New(string(key))}}, nil
 }

@@ -17,10 +17,11 @@ import (
 type credential struct {
 	noun    string // what the file holds, as errors call it
 	path    string
-	keep    bool // remember the value: the file may be gone at the next use
-	remove  bool // take the file away after reading; implies keep
-	follow  bool // remove what a symbolic link points to, not the link
-	exact   bool // blanks belong to the value, only the end of its line does not
+	keep    bool                              // remember the value: the file may be gone at the next use
+	remove  bool                              // take the file away after reading; implies keep
+	follow  bool                              // remove what a symbolic link points to, not the link
+	exact   bool                              // blanks belong to the value, only the end of its line does not
+	source  func(name string) ([]byte, error) // nil: the file system
 	mu      sync.Mutex
 	memory  sensitive.String
 	present bool // there is something in memory
@@ -42,7 +43,11 @@ func (c *credential) read() (sensitive.String, error) {
 }
 
 func (c *credential) readFile() (sensitive.String, error) {
-	content, err := os.ReadFile(c.path)
+	source := c.source
+	if source == nil {
+		source = os.ReadFile
+	}
+	content, err := source(c.path)
 	text := c.trim(string(content))
 	gone := errors.Is(err, fs.ErrNotExist) || err == nil && text == ""
 	switch {

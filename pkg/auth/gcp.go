@@ -33,6 +33,12 @@ const (
 // account tells its project.
 func newGCP(o *options) Method {
 	role, account := o.required("role"), o.text("service_account", gcpDefaultAccount)
+	if o.account != nil {
+		return &gcpWorkload{
+			login: o.loginPath(), role: role, account: account, tokens: o.account,
+			project: o.given("project"), region: o.given("region"), cluster: o.given("cluster_name"),
+		}
+	}
 	switch way := o.required("type"); way {
 	case gcpTypeGCE:
 		return &gcpGCE{login: o.loginPath(), role: role, account: account}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
@@ -68,12 +66,9 @@ func (g *gcpIAM) access(ctx context.Context, key *gcpKey) (sensitive.String, err
 
 // sign asks Google for the token, so that no key has to be near.
 func (g *gcpIAM) sign(ctx context.Context, account string, access sensitive.String) (sensitive.String, error) {
-	api := iamCredentialsAPI
-	if v := os.Getenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS"); v != "" {
-		if err := trusted("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", v); err != nil {
-			return sensitive.String{}, err
-		}
-		api = strings.TrimRight(v, "/")
+	api, err := override("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iamCredentialsAPI)
+	if err != nil {
+		return sensitive.String{}, err
 	}
 	claims, err := json.Marshal(map[string]any{"aud": "http://vault/" + g.role, "sub": account, "exp": time.Now().Add(g.life).Unix()})
 	if err != nil {

@@ -16,13 +16,18 @@ const gcpMetadataHost = "169.254.169.254"
 
 // gcpMetadata asks the metadata server about an account of the machine.
 func gcpMetadata(account, what string, query url.Values) cloudCall {
+	return gcpServer("instance/service-accounts/"+url.PathEscape(account)+"/"+what, query)
+}
+
+// gcpServer asks the metadata server.
+func gcpServer(path string, query url.Values) cloudCall {
 	host := os.Getenv("GCE_METADATA_HOST")
 	if host == "" {
 		host = gcpMetadataHost
 	}
 	return cloudCall{
 		method: http.MethodGet,
-		url:    "http://" + host + "/computeMetadata/v1/instance/service-accounts/" + url.PathEscape(account) + "/" + what,
+		url:    "http://" + host + "/computeMetadata/v1/" + path,
 		query:  query,
 		header: map[string]string{"Metadata-Flavor": "Google"},
 	}

@@ -20,6 +20,12 @@ func FromJWT(mount, role string, source JWTSource) Method {
 	return &heldJWT{login: strings.Trim(mount, "/") + "/login", role: role, source: source}
 }
 
+// newAccount makes the methods kubernetes and jwt of a service account's tokens.
+func (o *options) newAccount() Method {
+	tokens := o.account
+	return FromJWT(o.mount, o.required("role"), func(ctx context.Context) (sensitive.String, error) { return tokens(ctx, "") })
+}
+
 type heldJWT struct {
 	login  string
 	role   string

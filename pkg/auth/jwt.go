@@ -12,15 +12,18 @@ type jwt struct {
 
 func newJWT(o *options) Method {
 	o.period("jwt_read_period")
+	if o.account != nil {
+		return o.newAccount()
+	}
 	return &jwt{
 		login: o.loginPath(),
 		role:  o.required("role"),
-		token: &credential{
+		token: o.credential(&credential{
 			noun:   "JWT",
 			path:   o.required("path"),
 			remove: o.truth("remove_jwt_after_reading", true),
 			follow: o.truth("remove_jwt_follows_symlinks", false),
-		},
+		}),
 	}
 }
 

@@ -19,10 +19,13 @@ type kubernetes struct {
 }
 
 func newKubernetes(o *options) Method {
+	if o.account != nil {
+		return o.newAccount()
+	}
 	return &kubernetes{
 		login: o.loginPath(),
 		role:  o.required("role"),
-		token: &credential{noun: "service-account token", path: o.text("token_path", ServiceAccountToken)},
+		token: o.credential(&credential{noun: "service-account token", path: o.text("token_path", ServiceAccountToken)}),
 	}
 }
 

@@ -12,8 +12,11 @@ import (
 // New makes the method that a configuration names. Options that the method does
 // not know are ignored; an error names every option that is missing or cannot
 // be read, one per line.
-func New(c config.Auth) (Method, error) {
+func New(c config.Auth, with ...Option) (Method, error) {
 	o := newOptions(c)
+	for _, option := range with {
+		option(o)
+	}
 	var method Method
 	switch c.Method {
 	case "approle":
@@ -40,7 +43,7 @@ func New(c config.Auth) (Method, error) {
 	if err := errors.Join(o.problems...); err != nil {
 		return nil, err
 	}
-	return method, nil
+	return o.withExtras(method), nil
 }
 
 // options reads the options of one method, whose values are texts wherever they
@@ -51,6 +54,10 @@ type options struct {
 	role     string
 	values   map[string]string
 	problems []error
+	read     func(name string) ([]byte, error) // nil: files are files
+	account  AccountTokens                     // nil: we are not a service account but of this pod
+	params   map[string]string
+	headers  []config.Header
 }
 
 func newOptions(c config.Auth) *options {

@@ -23,13 +23,13 @@ func newPassword(o *options) Method {
 	o.period("password_read_period")
 	return &password{
 		login: o.loginPath() + "/" + user,
-		password: &credential{
+		password: o.credential(&credential{
 			noun:   "password",
 			path:   o.required("password_file_path"),
 			remove: o.truth("remove_password_after_reading", true),
 			follow: o.truth("remove_password_follows_symlinks", false),
 			exact:  true,
-		},
+		}),
 	}
 }
 

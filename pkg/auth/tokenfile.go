@@ -11,7 +11,7 @@ import (
 type tokenFile struct{ token *credential }
 
 func newTokenFile(o *options) Method {
-	return &tokenFile{token: &credential{noun: "token", path: o.required("token_file_path")}}
+	return &tokenFile{token: o.credential(&credential{noun: "token", path: o.required("token_file_path")})}
 }
 
 // Login implements Method.

@@ -44,7 +44,7 @@ func standardNames(key string) []string {
 	case "agent.disable_keep_alives":
 		return []string{"VAULT_AGENT_DISABLE_KEEP_ALIVES"}
 	default:
-		return injectorNames(key)
+		return append(injectorNames(key), operatorNames(key)...)
 	}
 }
 

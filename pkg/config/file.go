@@ -124,8 +124,6 @@ func (d *document) entry(section string, p pair, known []key, report reporter) {
 	path := section + "." + p.name
 	i := slices.IndexFunc(known, func(k key) bool { return k.Key == path })
 	switch {
-	case len(known) == 0:
-		report(p.line, "key %q is unknown; section %q has no keys in this version", path, section)
 	case i < 0:
 		report(p.line, "%s", problem.UnknownKey(path, p.name, names(section, known)))
 	case isNull(p.value):

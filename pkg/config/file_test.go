@@ -28,7 +28,7 @@ func TestBadFiles(t *testing.T) {
 			yaml: "injector:\n  port: 8080\ncsi: {}\noperator: {a: 1}\n",
 			want: []string{
 				`FILE:2: key "injector.port" is unknown`,
-				`FILE:4: key "operator.a" is unknown; section "operator" has no keys in this version`,
+				`FILE:4: key "operator.a" is unknown`,
 			},
 		},
 		"all at once, by line": {

@@ -45,7 +45,7 @@ func Keys() []KeyDoc {
 // keys builds the table anew: nothing is kept in the memory of a program that has loaded.
 func keys() []key {
 	var all []key
-	for _, section := range [][]key{vaultKeys(), authKeys(), logKeys(), telemetryKeys(), agentKeys(), injectorKeys(), csiKeys()} {
+	for _, section := range [][]key{vaultKeys(), authKeys(), logKeys(), telemetryKeys(), agentKeys(), injectorKeys(), csiKeys(), operatorKeys()} {
 		all = append(all, section...)
 	}
 	for i := range all {
@@ -57,8 +57,7 @@ func keys() []key {
 	return all
 }
 
-// sections returns the names of the file's top level. Those of modes without
-// keys of their own may stand there empty.
+// sections returns the names of the file's top level.
 func sections() []string {
 	return []string{"vault", "auth", "log", "telemetry", "agent", "injector", "csi", "operator"}
 }

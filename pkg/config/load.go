@@ -20,6 +20,7 @@ type Config struct {
 	Agent     Agent
 	Injector  Injector
 	CSI       CSI
+	Operator  Operator
 
 	settings []Setting
 }
@@ -174,7 +175,7 @@ func (l *loader) readFlags() {
 	}
 	for _, k := range l.table {
 		flag := l.Flags.Lookup(k.Flag)
-		if k.Flag == "" || flag == nil || !flag.Changed || flag.Value.String() == "" {
+		if k.Flag == "" || flag == nil || !flag.Changed || flag.Value.String() == "" || overFlags(l.places[k.Key].source) {
 			continue
 		}
 		l.values.Set(k.Key, flag.Value.String())

@@ -43,6 +43,7 @@ func defaults() *Config {
 			AuthMount: "kubernetes", RefreshInterval: time.Minute, MountTimeout: time.Minute, OrphanAfter: 2 * time.Hour,
 			Share: "service-account", ServeStale: "running", Events: true, Templates: true, AllowSkipVerify: true,
 		},
+		Operator: defaultOperator(),
 	}
 }
 
@@ -104,6 +105,7 @@ func TestLoadEveryKey(t *testing.T) {
 			Share: "pod", ServeStale: "restarting", NodeName: "node-1",
 			AllowedAddresses: []string{"https://*.example.com:8200"}, AllowedMounts: []string{"k8s/*"}, AllowNodeIdentity: true,
 		},
+		Operator: fullOperator(),
 	}, got)
 }
 

@@ -25,6 +25,7 @@ type Webhook struct {
 	Service       *ServiceReference // nil where URL is set
 	Bundle        []byte            // PEM
 	Namespaces    Selector
+	Objects       Selector
 }
 
 // ServiceReference names a port and path of a Service.
@@ -43,6 +44,7 @@ type webhookConfiguration struct {
 		Name, FailurePolicy string
 		TimeoutSeconds      int
 		NamespaceSelector   Selector
+		ObjectSelector      Selector
 		ClientConfig        struct {
 			URL      string
 			Service  *ServiceReference
@@ -67,7 +69,7 @@ func Webhooks(ctx context.Context, c *kube.Client, workloads []Workload) ([]Webh
 			}
 			h := Webhook{
 				Configuration: o.Metadata.Name, Annotations: o.Metadata.Annotations, Name: w.Name, FailurePolicy: w.FailurePolicy, Timeout: w.TimeoutSeconds,
-				URL: w.ClientConfig.URL, Service: w.ClientConfig.Service, Bundle: w.ClientConfig.CABundle, Namespaces: w.NamespaceSelector,
+				URL: w.ClientConfig.URL, Service: w.ClientConfig.Service, Bundle: w.ClientConfig.CABundle, Namespaces: w.NamespaceSelector, Objects: w.ObjectSelector,
 			}
 			if h.Tool, err = serves(ctx, c, h, workloads); err != nil {
 				return nil, err

@@ -123,11 +123,11 @@ type namedUser struct {
 		Username  string `yaml:"username"`
 		Provider  any    `yaml:"auth-provider"`
 		Exec      *struct {
-			APIVersion  string                        `yaml:"apiVersion"`
-			Command     string                        `yaml:"command"`
-			Args        []string                      `yaml:"args"`
+			APIVersion  string                         `yaml:"apiVersion"`
+			Command     string                         `yaml:"command"`
+			Args        []string                       `yaml:"args"`
 			Env         []struct{ Name, Value string } `yaml:"env"`
-			InstallHint string                        `yaml:"installHint"`
+			InstallHint string                         `yaml:"installHint"`
 		} `yaml:"exec"`
 	} `yaml:"user"`
 	dir string

@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -38,6 +37,7 @@ type entry struct {
 	lost     bool
 	orphaned time.Time
 	notified time.Time
+	asked    time.Time // when the newest exchange began
 	quota    lease.Quota
 }
 
@@ -63,7 +63,7 @@ func (e *entry) plan(now time.Time) decision {
 	d := decide(observed{
 		response: e.state.Response, received: e.state.Read, terms: e.terms, initial: e.initial, grace: e.grace, renewAt: e.renewAt,
 		refused: e.refused, lost: e.lost, notified: e.notified, orphaned: e.orphaned, fraction: e.fraction,
-		poll: pollInterval(e.state.Response, cmp.Or(e.state.Query.poll, e.group.policy.Poll)), rotation: e.rotation, now: now,
+		poll: pollInterval(e.state.Response, e.poll()), rotation: e.rotation, now: now,
 	})
 	if d.renew {
 		return d
@@ -124,6 +124,7 @@ func (e *entry) act(ctx context.Context, d decision) time.Time {
 func (e *entry) prepare(d decision) (uint64, Vault, vault.Request) {
 	e.store.mu.Lock()
 	defer e.store.mu.Unlock()
+	e.asked = time.Now()
 	if d.renew {
 		return e.group.token.Epoch, e.group.vault, renewal(e.state.Response, e.initial)
 	}

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // written to a file: a secret that is handed over is of the usual kind.
 type special struct {
 	method string        // HTTP method of a literal path; "": the operation's own
-	poll   time.Duration // in place of the policy's; 0: the policy's
+	poll   time.Duration // in place of the policy's, for one watch; 0: the policy's
 	owner  string        // who keeps the answer for itself; "": everybody of the identity shares it
 }
 
@@ -24,8 +25,14 @@ func (q Query) Literally(method string) Query {
 	return q
 }
 
+// Never is a poll interval that does not come to an end: such a watch asks for
+// nothing but the first read.
+const Never time.Duration = math.MaxInt64
+
 // Every returns the query with a poll interval of its own, which counts where
-// the answer has no lease.
+// the answer has no lease. It belongs to the watch that is opened with it, not to
+// what is fetched: a secret that several watch is polled as often as the most
+// demanding of them wants.
 func (q Query) Every(poll time.Duration) Query {
 	q.poll = poll
 	return q

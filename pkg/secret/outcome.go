@@ -41,7 +41,10 @@ func (e *entry) hold(response *Response) bool {
 	e.renewAt = e.terms.RenewAt(e.state.Read, e.grace)
 	e.fraction = e.spreadThreshold()
 	e.rotation = rotationPoint(e.state.Query.Op, response, e.fraction)
-	e.refused, e.lost, e.orphaned, e.notified = false, false, time.Time{}, time.Time{}
+	e.refused, e.lost, e.orphaned = false, false, time.Time{}
+	if !e.notified.After(e.asked) {
+		e.notified = time.Time{} // what was announced later may not be in this answer
+	}
 	if same(old, response) {
 		return false
 	}

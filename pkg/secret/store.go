@@ -137,13 +137,19 @@ func (s *Store) TokenChanged(id Identity, state vault.TokenState) {
 }
 
 // Notify tells the store that the data of a query changed in Vault; it is read
-// again within the given spread.
+// again within the given spread. Announcements that come before that read are one.
 func (s *Store) Notify(id Identity, q Query, spread time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.find(id, q); e != nil {
-		e.notified = time.Now().Add(time.Duration(float64(spread) * s.options.Rand()))
-		e.task.Wake(e.notified)
+	e := s.find(id, q.Every(0))
+	if e == nil {
+		return
+	}
+	now := time.Now()
+	at := now.Add(time.Duration(float64(spread) * s.options.Rand()))
+	if !e.notified.After(now) || at.Before(e.notified) {
+		e.notified = at
+		e.task.Wake(at)
 	}
 }
 

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -11,6 +12,7 @@ type Watch struct {
 	store  *Store
 	entry  *entry
 	notify func()
+	poll   time.Duration // 0: the policy's
 }
 
 // Watch opens an interest in a query of an identity that was attached. Notify
@@ -21,11 +23,29 @@ type Watch struct {
 func (s *Store) Watch(id Identity, q Query, notify func()) *Watch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.findOrAdd(id, q, time.Now())
-	w := &Watch{store: s, entry: e, notify: notify}
+	poll := q.poll
+	e := s.findOrAdd(id, q.Every(0), time.Now())
+	w := &Watch{store: s, entry: e, notify: notify, poll: poll}
+	before := e.poll()
 	e.watches = append(e.watches, w)
 	e.idle = time.Time{}
+	if e.poll() < before {
+		e.task.Wake(time.Now()) // it may be due earlier than it was
+	}
 	return w
+}
+
+// poll is the shortest interval that a watch wants; the policy's where nobody
+// watches. The caller holds mu.
+func (e *entry) poll() time.Duration {
+	if len(e.watches) == 0 {
+		return e.group.policy.Poll
+	}
+	shortest := Never
+	for _, w := range e.watches {
+		shortest = min(shortest, cmp.Or(w.poll, e.group.policy.Poll))
+	}
+	return shortest
 }
 
 // findOrAdd returns the entry of a query, and makes one that is due at that

@@ -33,6 +33,8 @@ type Panel struct {
 const (
 	labelDestination = "destination"
 	labelIdentity    = "identity"
+	labelKind        = "kind"
+	labelReady       = "ready"
 	labelList        = "list"
 	labelOutcome     = "outcome"
 	labelReason      = "reason"
@@ -43,7 +45,7 @@ const (
 // read of them. docs/metrics.md is made of it.
 func Descriptions() []Description {
 	var all []Description
-	for _, group := range [][]Description{aboutLogin(), aboutWork(), aboutTemplates(), aboutSecrets(), aboutRequests(), aboutCSI(), aboutProgram()} {
+	for _, group := range [][]Description{aboutLogin(), aboutWork(), aboutTemplates(), aboutSecrets(), aboutRequests(), aboutCSI(), aboutOperator(), aboutProgram()} {
 		all = append(all, group...)
 	}
 	return all

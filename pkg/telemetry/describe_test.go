@@ -18,6 +18,33 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
+// ours is what the names of described metrics begin with.
+const ours = `(?:vault|vso_|controller_resource_)`
+
+func addOperator(m *telemetry.Metrics) {
+	settings := telemetry.OperatorConfig{}
+	for _, name := range []string{
+		"backoffInitialInterval", "backoffMaxInterval", "backoffMaxElapsedTime", "backoffMultiplier", "backoffRandomizationFactor",
+		"clientCachePersistenceModel", "clientCacheSize", "globalTransformationOptions", "globalVaultAuthOptions", "maxConcurrentReconciles",
+	} {
+		settings[name] = "x"
+	}
+	o := m.AddOperator("v1.2.3", settings, func() telemetry.OperatorState {
+		return telemetry.OperatorState{
+			Sessions: 1, Encrypted: true, ObjectsReady: map[string]int{"VaultStaticSecret": 3}, ObjectsUnready: map[string]int{"VaultStaticSecret": 1},
+		}
+	})
+	o.StorageOperations.WithLabelValues("store").Inc()
+	o.StorageErrors.WithLabelValues("store").Inc()
+	o.Requests.WithLabelValues("read", "default/default").Inc()
+	o.RequestErrors.WithLabelValues("read", "default/default").Inc()
+	o.RequestDuration.WithLabelValues("read", "default/default").Observe(1)
+	o.Status.WithLabelValues("vaultauth", "default", "default").Set(1)
+	o.SecretWrites.WithLabelValues("VaultStaticSecret", telemetry.OutcomeOK).Inc()
+	o.StatusWrites.WithLabelValues("VaultStaticSecret").Inc()
+	o.Restarts.WithLabelValues(telemetry.OutcomeOK).Inc()
+}
+
 // everything makes metrics in which each described one has a series.
 func everything(t *testing.T) *telemetry.Metrics {
 	t.Helper()
@@ -36,6 +63,7 @@ func everything(t *testing.T) *telemetry.Metrics {
 	csi.Calls.WithLabelValues("OK").Inc()
 	csi.Logins.WithLabelValues(telemetry.OutcomeOK).Inc()
 	csi.Revoked.WithLabelValues(telemetry.OutcomeOK).Inc()
+	addOperator(m)
 	now := time.Unix(1795262400, 0)
 	m.AddSecrets(func() []telemetry.SecretStat {
 		return []telemetry.SecretStat{{Secret: "read secret/data/app", Read: now, Expires: now, Version: 3, Changes: 1}}
@@ -75,7 +103,7 @@ func TestEveryMetricIsDescribedAndTheReverse(t *testing.T) {
 	for line := range strings.Lines(scrape(t, everything(t))) {
 		word := strings.SplitN(strings.TrimSpace(line), " ", 4)
 		switch {
-		case word[0] == "#" && !strings.HasPrefix(word[2], "vault"):
+		case word[0] == "#" && !regexp.MustCompile("^"+ours).MatchString(word[2]):
 		case word[0] == "#" && word[1] == "HELP":
 			got[word[2]] = shown{Help: word[3]}
 		case word[0] == "#":
@@ -93,6 +121,9 @@ func TestEveryMetricIsDescribedAndTheReverse(t *testing.T) {
 			t.Errorf("%s is described twice", d.Name)
 		}
 		want[d.Name] = shown{Type: d.Type, Help: d.Meaning}
+		if d.Type == telemetry.TypeHistogram {
+			labels[d.Name] = labels[d.Name+"_count"]
+		}
 		for _, label := range d.Labels {
 			if !strings.Contains(labels[d.Name], label+" ") {
 				t.Errorf("%s is shown with the labels %q, without %s", d.Name, labels[d.Name], label)
@@ -118,7 +149,7 @@ func TestPanelsNameOnlyDescribedMetrics(t *testing.T) {
 			t.Errorf("%s: the panel needs a unit and a title of its own: %+v", d.Name, d.Panel)
 		}
 		titles[d.Panel.Title] = true
-		found := regexp.MustCompile(`\bvault\w+`).FindAllString(d.Panel.Query, -1)
+		found := regexp.MustCompile(`\b`+ours+`\w+`).FindAllString(d.Panel.Query, -1)
 		for i, name := range found {
 			if whole := strings.TrimSuffix(name, "_bucket"); types[whole] == telemetry.TypeHistogram {
 				found[i] = whole

@@ -10,11 +10,13 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -38,6 +40,7 @@ type Client struct {
 	passage   passage
 	closeIdle func()
 	made      origin
+	pool      *rotating // nil: requests go through the caller's transport
 }
 
 // Option changes how a Client is made.
@@ -47,6 +50,7 @@ type settings struct {
 	transport http.RoundTripper
 	limits    *Limits
 	version   string
+	material  Material
 	middleware
 }
 
@@ -72,7 +76,7 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	}
 	target, addressErr := parseAddress(c.Address)
 	headers, headersErr := requestHeaders(c.Headers, s.version)
-	round, closeIdle, transportErr := newRoundTripper(c, target, s.transport)
+	pool, round, closeIdle, transportErr := newRoundTripper(c, target, s.transport, s.material)
 	if err := errors.Join(addressErr, headersErr, transportErr); err != nil {
 		return nil, err
 	}
@@ -82,11 +86,12 @@ func NewClient(c config.Vault, o ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{api: sender, address: target.shown, namespace: c.Namespace, timeout: c.Timeout, closeIdle: closeIdle}
+	client := &Client{api: sender, address: target.shown, namespace: c.Namespace, timeout: c.Timeout, closeIdle: closeIdle, pool: pool}
 	if client.timeout <= 0 {
 		client.timeout = defaultTimeout
 	}
-	client.made = origin{config: c, target: target, headers: headers, given: s.transport, middleware: s.middleware}
+	client.made = origin{config: c, target: target, headers: headers, given: s.transport, material: &atomic.Pointer[Material]{}, middleware: s.middleware}
+	client.made.material.Store(&s.material)
 	client.limit = s.limits.at(target.shown, c.RateLimit, c.RateBurst)
 	client.passage = newPassage(target.base, passed, headers, c.Retries())
 	return client, nil
@@ -159,7 +164,9 @@ func (e exchanger) Exchange(ctx context.Context, r auth.Request) (*api.Secret, e
 		defer apart.Close()
 		client = apart
 	}
-	got, err := client.exchange(ctx, r.Token, e.namespace, Request{Method: r.Method, Path: r.Path, Body: r.Body, WrapTTL: r.WrapTTL})
+	got, err := client.exchange(ctx, r.Token, e.namespace, Request{
+		Method: r.Method, Path: r.Path, Body: r.Body, WrapTTL: r.WrapTTL, Headers: r.Headers,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -196,9 +203,7 @@ func (c *Client) exchange(ctx context.Context, token sensitive.String, namespace
 // send hands a request to the Vault module. An answer comes with an error too
 // where its status says so.
 func (c *Client) send(ctx context.Context, token sensitive.String, namespace string, r Request) (*http.Response, error) {
-	if namespace == "" {
-		namespace = c.namespace
-	}
+	namespace = cmp.Or(r.Namespace, namespace, c.namespace)
 	scoped := c.api.WithNamespace(namespace) // a shallow copy: it shares the connections
 	scoped.SetToken(token.Reveal())
 	request, err := newRequest(scoped, r)

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/vaultk8s/vaultk8s/pkg/auth"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
@@ -13,6 +14,8 @@ type origin struct {
 	target  target
 	headers http.Header
 	given   http.RoundTripper // nil: the network
+	// material is what is held in memory; it may be renewed.
+	material *atomic.Pointer[Material]
 	middleware
 }
 
@@ -22,13 +25,19 @@ type origin struct {
 func (c *Client) over(t auth.ClientTLS) (*Client, error) {
 	made := c.made
 	made.config.NoKeepAlive = true // nobody comes after this request
+	material := *made.material.Load()
 	if t.CACert != "" {
+		material.CACert = ""
 		made.config.CACert, made.config.CAPath, made.config.CACertBytes = t.CACert, "", ""
 	}
 	if t.Cert != "" || t.Key != "" {
 		made.config.ClientCert, made.config.ClientKey = t.Cert, t.Key
+		material.Cert = ""
 	}
-	round, closeIdle, err := newRoundTripper(made.config, made.target, made.given)
+	if t.Held != nil {
+		material.Cert, material.Key = string(t.Held.Cert), t.Held.Key
+	}
+	_, round, closeIdle, err := newRoundTripper(made.config, made.target, made.given, material)
 	if err != nil {
 		return nil, err
 	}

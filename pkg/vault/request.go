@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/auth"
+	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
@@ -17,6 +18,9 @@ type Request struct {
 	WrapTTL time.Duration    // 0: not wrapped
 	KV      bool             // complete the path where its mount is KV version 2
 	Token   sensitive.String // in place of the session's token; empty: the session's
+	// Namespace is where the request goes; "": where the session's requests go.
+	Namespace string
+	Headers   []config.Header // beside those of every request
 }
 
 // Response is what Vault answered. Its data does not print itself.

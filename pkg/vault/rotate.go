@@ -26,16 +26,17 @@ type rotating struct {
 	socket string
 	every  time.Duration
 
-	mu      sync.Mutex
-	current *http.Transport
-	seen    []os.FileInfo // the CA files that current trusts
-	looked  time.Time     // when the files were looked at
+	mu       sync.Mutex
+	current  *http.Transport
+	seen     []os.FileInfo // the CA files that current trusts
+	looked   time.Time     // when the files were looked at
+	material Material
 }
 
-func newRotating(c config.Vault, socket string, every time.Duration) (*rotating, error) {
-	r := &rotating{config: c, socket: socket, every: every, looked: time.Now(), seen: caFiles(c)}
+func newRotating(c config.Vault, socket string, every time.Duration, m Material) (*rotating, error) {
+	r := &rotating{config: c, socket: socket, every: every, looked: time.Now(), seen: caFiles(c), material: m}
 	var err error
-	r.current, err = newTransport(c, socket)
+	r.current, err = newTransport(m.within(c), socket, m)
 	return r, err
 }
 
@@ -70,7 +71,7 @@ func (r *rotating) refresh() {
 	if slices.EqualFunc(files, r.seen, sameFile) {
 		return
 	}
-	next, err := newTransport(r.config, r.socket)
+	next, err := newTransport(r.material.within(r.config), r.socket, r.material)
 	if err != nil {
 		return
 	}

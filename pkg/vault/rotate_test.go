@@ -12,7 +12,7 @@ import (
 // atEveryRequest makes a client that looks at its CA files at each request.
 func atEveryRequest(t *testing.T, c config.Vault) (*Client, *rotating) {
 	t.Helper()
-	r, err := newRotating(c, "", 0)
+	r, err := newRotating(c, "", 0, Material{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestCAVolumeIsReadAgain(t *testing.T) {
 func TestCAFilesAreLookedAtNowAndThen(t *testing.T) {
 	server := issue(t, "loopback", time.Now().Add(time.Hour))
 	path := save(t, t.TempDir(), "ca.crt", server.cert)
-	r, err := newRotating(config.Vault{CACert: path}, "", caInterval)
+	r, err := newRotating(config.Vault{CACert: path}, "", caInterval, Material{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestPoolIsKept(t *testing.T) {
 		"no CA": {}, "text": {CACertBytes: string(ca)}, "file": {CACert: file}, "directory": {CAPath: dir},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := newRotating(c, "", 0)
+			r, err := newRotating(c, "", 0, Material{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestPoolIsKept(t *testing.T) {
 }
 
 func TestClientRotates(t *testing.T) {
-	round, closeIdle, err := newRoundTripper(config.Vault{}, target{}, nil)
+	_, round, closeIdle, err := newRoundTripper(config.Vault{}, target{}, nil, Material{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,9 @@ func newRequest(sender *api.Client, r Request) (*api.Request, error) {
 	}
 	request := sender.NewRequest(method, "/v1/"+strings.TrimPrefix(r.Path, "/"))
 	request.Params = query
+	for _, h := range r.Headers {
+		request.Headers.Set(h.Name, h.Value)
+	}
 	if r.WrapTTL > 0 {
 		// Vault counts in whole seconds, and 0 would mean not wrapped.
 		request.WrapTTL = strconv.Itoa(int((r.WrapTTL+time.Second-1)/time.Second)) + "s"

@@ -13,7 +13,7 @@ import (
 )
 
 // newTLS returns how TLS is spoken with the server.
-func newTLS(c config.Vault) (*tls.Config, error) {
+func newTLS(c config.Vault, m Material) (*tls.Config, error) {
 	roots, rootsErr := rootsOf(c)
 	secure := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
@@ -22,8 +22,12 @@ func newTLS(c config.Vault) (*tls.Config, error) {
 		InsecureSkipVerify: c.TLSSkipVerify, //nolint:gosec // the user's explicit wish
 	}
 	pair, pairErr := newKeyPair(c.ClientCert, c.ClientKey)
-	if err := errors.Join(rootsErr, pairErr); err != nil {
+	held, heldErr := m.pair()
+	if err := errors.Join(rootsErr, pairErr, heldErr); err != nil {
 		return nil, err
+	}
+	if held != nil {
+		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return held, nil }
 	}
 	if pair != nil {
 		secure.GetClientCertificate = pair.forServer

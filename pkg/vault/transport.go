@@ -17,17 +17,17 @@ import (
 // so that nothing stored through it is larger.
 const maxAnswer = 32 << 20
 
-// newRoundTripper returns what requests are sent through, and a function that
-// closes its idle connections.
-func newRoundTripper(c config.Vault, to target, given http.RoundTripper) (http.RoundTripper, func(), error) {
+// newRoundTripper returns what requests are sent through, the pool of connections
+// in it where it is ours, and a function that closes its idle connections.
+func newRoundTripper(c config.Vault, to target, given http.RoundTripper, m Material) (*rotating, http.RoundTripper, func(), error) {
 	if given != nil {
-		return bounded{given}, func() {}, nil
+		return nil, bounded{given}, func() {}, nil
 	}
-	t, err := newRotating(c, to.socket, caInterval)
+	t, err := newRotating(c, to.socket, caInterval, m)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return bounded{t}, t.CloseIdleConnections, nil
+	return t, bounded{t}, t.CloseIdleConnections, nil
 }
 
 // newTransport makes the pool of connections. It speaks HTTP/2 where the server
@@ -35,8 +35,8 @@ func newRoundTripper(c config.Vault, to target, given http.RoundTripper) (http.R
 // after two bursts of 20 requests 42 KB are kept instead of 140 KB, and there
 // were 20 handshakes instead of 36. Its one connection must not hang unnoticed
 // when a node behind it dies: pings find that out within 25 s.
-func newTransport(c config.Vault, socket string) (*http.Transport, error) {
-	secure, tlsErr := newTLS(c)
+func newTransport(c config.Vault, socket string, m Material) (*http.Transport, error) {
+	secure, tlsErr := newTLS(c, m)
 	proxy, proxyErr := proxyOf(c, socket)
 	if err := errors.Join(tlsErr, proxyErr); err != nil {
 		return nil, err

@@ -66,14 +66,14 @@ func TestConnectionsAreShared(t *testing.T) {
 }
 
 func TestMaxConns(t *testing.T) {
-	transport, err := newTransport(config.Vault{MaxConns: 3}, "")
+	transport, err := newTransport(config.Vault{MaxConns: 3}, "", Material{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if transport.MaxConnsPerHost != 3 || transport.Proxy == nil {
 		t.Errorf("MaxConnsPerHost = %d, proxy of the environment: %v", transport.MaxConnsPerHost, transport.Proxy != nil)
 	}
-	if transport, err = newTransport(config.Vault{ProxyAddress: "http://proxy"}, "/socket"); err != nil || transport.Proxy != nil {
+	if transport, err = newTransport(config.Vault{ProxyAddress: "http://proxy"}, "/socket", Material{}); err != nil || transport.Proxy != nil {
 		t.Errorf("a socket has a proxy, error %v", err)
 	}
 }

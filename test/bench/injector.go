@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,9 +106,10 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 func (w *webhookUnderLoad) measureAll(ctx context.Context, p *attendant.Process, t *table) error {
-	client := newAdmissionClient(w.address, 1)
-	err := await(ctx, "the webhook", func() (bool, error) { return client.ask(ctx, admissionOf(plainPod())) == nil, alive(p) })
-	client.close()
+	err := await(ctx, "the webhook", func() (bool, error) {
+		_, err := w.load(ctx, 1, admissionOf(plainPod()), 0, 1)
+		return err == nil, alive(p)
+	})
 	if err != nil {
 		return err
 	}
@@ -154,21 +153,6 @@ func (w *webhookUnderLoad) flat(ctx context.Context, p *attendant.Process, t *ta
 		w.name, admissions, digits(mib(last.Anon)), digits(mib(tenth.Anon)), growth, admissionGrowth, verdict(growth, admissionGrowth))
 	return nil
 }
-
-// admissionClient asks over some connections that stay.
-type admissionClient struct {
-	*http.Client
-	url string
-}
-
-func newAdmissionClient(address string, connections int) *admissionClient {
-	return &admissionClient{url: "https://" + address + "/mutate", Client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-	}}}
-}
-
-func (c *admissionClient) close() { c.CloseIdleConnections() }
 
 // admissionOf is the API server's question about a pod.
 func admissionOf(pod map[string]any) []byte {

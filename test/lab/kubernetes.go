@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -32,9 +34,26 @@ type Kubernetes struct {
 	etcdPort int
 	peerPort int
 	api      *api
+	place    place // nil: this machine's loopback
 
 	processes []*process // in the order of their start
 }
+
+// place is where a control plane runs when not on this machine's loopback.
+type place interface {
+	inside(command) command
+	dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// host is the address that the API server has for the cluster's other programs.
+func (k *Kubernetes) host() string {
+	if k.place == nil {
+		return "127.0.0.1"
+	}
+	return nodeAddress
+}
+
+func (k *Kubernetes) at(port int) string { return net.JoinHostPort(k.host(), strconv.Itoa(port)) }
 
 // StartKubernetes starts a fresh, empty control plane and returns when it is
 // ready to create pods' service accounts. ctx bounds only the start; the servers
@@ -83,7 +102,7 @@ func kubernetesPrograms(ctx context.Context, o KubernetesOptions) (map[Target]st
 // API server tries again soon when it finds no etcd. The controllers do not, so
 // they come when it is ready.
 func (k *Kubernetes) launch(ctx context.Context) (err error) {
-	if k.pki, err = newClusterPKI(k.URL()); err != nil {
+	if k.pki, err = newClusterPKI(k.URL(), "https://"+k.at(k.apiPort)); err != nil {
 		return err
 	}
 	if err := k.pki.write(k.dir); err != nil {
@@ -111,6 +130,9 @@ func (k *Kubernetes) launch(ctx context.Context) (err error) {
 
 func (k *Kubernetes) awaitStore(ctx context.Context, etcd *process) error {
 	store := newAPI("http://"+loopback(k.etcdPort), nil)
+	if k.place != nil {
+		store.http.Transport = &http.Transport{DialContext: k.place.dial}
+	}
 	defer store.close()
 	return etcd.await(ctx, 20*time.Millisecond, func(ctx context.Context) error {
 		_, err := store.do(ctx, http.MethodGet, "/health", nil, nil)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// serviceRange is where Services get their addresses. Nothing routes it here.
+// serviceRange is where Services get their addresses. Without a node nothing routes it.
 const serviceRange = "10.96.0.0/16"
 
 // Issuer is the issuer of the cluster's service account tokens, and their
@@ -13,10 +13,14 @@ const serviceRange = "10.96.0.0/16"
 const Issuer = "https://kubernetes.default.svc.cluster.local"
 
 func (k *Kubernetes) command(t Target, args ...string) command {
-	return command{
+	c := command{
 		name: string(t), dir: k.dir, log: k.file(string(t) + ".log"),
 		argv: slices.Concat([]string{k.programs[t]}, args),
 	}
+	if k.place != nil {
+		return k.place.inside(c)
+	}
+	return c
 }
 
 func (k *Kubernetes) etcd() command {
@@ -32,21 +36,29 @@ func (k *Kubernetes) etcd() command {
 func (k *Kubernetes) apiserver() command {
 	args := []string{
 		"--etcd-servers=http://" + loopback(k.etcdPort),
-		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(k.apiPort),
+		"--bind-address=" + k.host(), "--secure-port=" + strconv.Itoa(k.apiPort),
 		"--tls-cert-file=" + k.file("apiserver.crt"), "--tls-private-key-file=" + k.file("apiserver.key"),
 		"--client-ca-file=" + k.file("ca.crt"),
 		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
 		"--service-cluster-ip-range=" + serviceRange,
-		// The endpoints of the Service "kubernetes" may not be loopback
-		// addresses: advertise one reserved for documentation, and let nobody
-		// write it.
-		"--advertise-address=192.0.2.10", "--endpoint-reconciler-type=none",
+		"--advertise-address=" + nodeAddress, "--endpoint-reconciler-type=" + k.reconciler(),
+		"--kubelet-client-certificate=" + k.file("apiserver-kubelet.crt"), "--kubelet-client-key=" + k.file("apiserver-kubelet.key"),
+		"--kubelet-certificate-authority=" + k.file("ca.crt"), "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-issuer=" + Issuer,
 		"--service-account-signing-key-file=" + k.file("tokens.key"),
 		"--service-account-key-file=" + k.file("tokens.pub"),
 		"--profiling=false",
 	}
 	return k.command(TargetAPIServer, append(args, k.options.APIServerArgs...)...)
+}
+
+// reconciler says who writes the endpoints of the Service "kubernetes". They may not be
+// loopback addresses, so without a node nobody does.
+func (k *Kubernetes) reconciler() string {
+	if k.place == nil {
+		return "none"
+	}
+	return "lease"
 }
 
 func (k *Kubernetes) controllerManager() command {

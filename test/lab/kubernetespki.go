@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 )
@@ -19,7 +20,9 @@ type clusterPKI struct {
 	files       map[string][]byte // by name, for the servers to read
 }
 
-func newClusterPKI(url string) (*clusterPKI, error) {
+// newClusterPKI makes them for an API server that is reached at outside by whoever runs
+// the lab, and at inside by the cluster's own programs.
+func newClusterPKI(outside, inside string) (*clusterPKI, error) {
 	a, err := NewAuthority("vaultk8s lab kubernetes")
 	if err != nil {
 		return nil, err
@@ -34,14 +37,17 @@ func newClusterPKI(url string) (*clusterPKI, error) {
 	if err := p.addTokenKeys(); err != nil {
 		return nil, err
 	}
-	return p, p.addClients(url)
+	return p, errors.Join(p.addNode(), p.addClients(outside, inside))
 }
 
 func (p *clusterPKI) addServer() (err error) {
 	p.files["apiserver.crt"], p.files["apiserver.key"], err = p.authority.Issue(Leaf{
 		CommonName: "kube-apiserver",
-		DNSNames:   []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
-		IPs:        []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{
+			"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + clusterDomain,
+		},
+		// The last is the first address of serviceRange, that of the Service.
+		IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(nodeAddress), net.IPv4(10, 96, 0, 1)},
 	})
 	return err
 }
@@ -64,13 +70,35 @@ func (p *clusterPKI) addTokenKeys() error {
 	return nil
 }
 
-func (p *clusterPKI) addClients(url string) error {
+// addNode makes what the kubelet and the API server show each other.
+func (p *clusterPKI) addNode() error {
+	leaves := map[string]Leaf{
+		"kubelet":           {CommonName: nodeName, DNSNames: []string{nodeName}, IPs: []net.IP{net.ParseIP(nodeAddress)}},
+		"apiserver-kubelet": {CommonName: "apiserver-kubelet", Organization: []string{"system:masters"}},
+	}
+	for name, leaf := range leaves {
+		var err error
+		if p.files[name+".crt"], p.files[name+".key"], err = p.authority.Issue(leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *clusterPKI) addClients(outside, inside string) error {
 	clients := map[string]Leaf{
 		"admin":              {CommonName: "lab-admin", Organization: []string{"system:masters"}},
 		"controller-manager": {CommonName: "system:kube-controller-manager"},
 		"scheduler":          {CommonName: "system:kube-scheduler"},
+		"proxy":              {CommonName: "system:kube-proxy"},
+		"kubelet":            {CommonName: "system:node:" + nodeName, Organization: []string{"system:nodes"}},
+		"coredns":            {CommonName: dnsUser},
 	}
 	for name, leaf := range clients {
+		url := inside
+		if name == "admin" {
+			url = outside
+		}
 		cert, key, err := p.authority.Issue(leaf)
 		if err != nil {
 			return err
@@ -98,7 +126,6 @@ func (p *clusterPKI) write(dir string) error {
 // kubeconfig is written as JSON, which every YAML parser reads; encoding/json
 // turns byte slices into the base64 that the format asks for.
 func kubeconfig(url string, ca, cert, key []byte) ([]byte, error) {
-	type object = map[string]any
 	b, err := json.MarshalIndent(object{
 		"apiVersion": "v1", "kind": "Config", "current-context": "lab",
 		"clusters": []object{{"name": "lab", "cluster": object{"server": url, "certificate-authority-data": ca}}},

@@ -23,6 +23,8 @@ type command struct {
 
 	asNobody bool           // run as the unprivileged user 65534
 	term     syscall.Signal // asks it to end; zero means SIGTERM
+
+	namespaces uintptr // new ones of the kernel (CLONE_*) to run in; Linux only
 }
 
 // process is a running server. Its goroutine ends with the server, and stop and
@@ -47,7 +49,7 @@ func start(c command) (*process, error) {
 	if len(c.env) > 0 {
 		p.cmd.Env = append(os.Environ(), c.env...)
 	}
-	p.cmd.SysProcAttr = attributes(c.asNobody)
+	p.cmd.SysProcAttr = attributes(c)
 	started := make(chan error, 1)
 	go p.run(started)
 	if err := <-started; err != nil {

@@ -8,9 +8,9 @@ const nobody = 65534
 
 // attributes has no parent-death signal to ask for: on these systems a server
 // outlives an owner that is killed.
-func attributes(asNobody bool) *syscall.SysProcAttr {
+func attributes(c command) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true}
-	if asNobody {
+	if c.asNobody {
 		a.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 	return a

@@ -31,6 +31,7 @@ const (
 func DefaultTargets() []Target {
 	return append([]Target{
 		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
+		TargetHelm,
 	}, NodeTargets()...)
 }
 
@@ -96,6 +97,10 @@ func recipeFor(src string, t Target) (recipe, error) {
 			return recipe{}, err
 		}
 		r.flags[2] += kubernetesVersionFlags(version)
+	case TargetHelm:
+		if err := helmRecipe(src, &r); err != nil {
+			return recipe{}, err
+		}
 	default:
 		if !nodeRecipe(src, &r) {
 			return recipe{}, fmt.Errorf("target %q is not compiled", t)
@@ -105,14 +110,19 @@ func recipeFor(src string, t Target) (recipe, error) {
 }
 
 func kubernetesVersionFlags(version string) string {
-	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	minor, _, _ := strings.Cut(rest, ".")
+	major, minor := majorMinor(version)
 	var b strings.Builder
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
 		fmt.Fprintf(&b, " -X %[1]s.gitVersion=%[2]s -X %[1]s.gitTreeState=clean -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
 			pkg, version, major, minor)
 	}
 	return b.String()
+}
+
+func majorMinor(version string) (major, minor string) {
+	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
+	minor, _, _ = strings.Cut(rest, ".")
+	return major, minor
 }
 
 // requiredVersion finds "module v1.2.3" in a go.mod, replace lines left aside.

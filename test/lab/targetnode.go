@@ -19,6 +19,7 @@ const (
 	TargetContainers   Target = "ctr" // containerd's client
 	TargetRunc         Target = "runc"
 	TargetPTP          Target = "ptp"
+	TargetLoopback     Target = "loopback"
 	TargetHostLocal    Target = "host-local"
 	TargetCoreDNS      Target = "coredns"
 	TargetNode         Target = "labnode" // the lab's own: first process, pause
@@ -34,7 +35,7 @@ func NodeTargets() []Target {
 		return nil
 	}
 	return []Target{
-		TargetNodePackages, TargetContainerd, TargetShim, TargetContainers, TargetRunc, TargetPTP, TargetHostLocal,
+		TargetNodePackages, TargetContainerd, TargetShim, TargetContainers, TargetRunc, TargetPTP, TargetLoopback, TargetHostLocal,
 		TargetKubelet, TargetProxy, TargetKubectl, TargetCoreDNS, TargetNode, TargetRegistrar, TargetSecretsStore, TargetImage,
 	}
 }
@@ -44,7 +45,7 @@ func nodeRecipe(src string, r *recipe) bool {
 	dir := map[Target]string{
 		TargetNode: "labnode", TargetRegistrar: "labnode", TargetCoreDNS: "coredns", TargetRunc: "runc",
 		TargetContainerd: "containerd", TargetShim: "containerd", TargetContainers: "containerd",
-		TargetPTP: "cni", TargetHostLocal: "cni", TargetSecretsStore: "secrets-store",
+		TargetPTP: "cni", TargetLoopback: "cni", TargetHostLocal: "cni", TargetSecretsStore: "secrets-store",
 		TargetImage: "../../../internal/image",
 	}[r.target]
 	if dir == "" {
@@ -62,8 +63,8 @@ func nodeRecipe(src string, r *recipe) bool {
 	case TargetContainerd, TargetShim, TargetContainers:
 		r.pkg = "github.com/containerd/containerd/v2/cmd/" + string(r.target)
 		r.flags = append(r.flags, "-tags=no_btrfs,no_zfs,no_devmapper,no_tracing")
-	case TargetPTP:
-		r.pkg = "github.com/containernetworking/plugins/plugins/main/ptp"
+	case TargetPTP, TargetLoopback:
+		r.pkg = "github.com/containernetworking/plugins/plugins/main/" + string(r.target)
 	case TargetHostLocal:
 		r.pkg = "github.com/containernetworking/plugins/plugins/ipam/host-local"
 	case TargetSecretsStore:

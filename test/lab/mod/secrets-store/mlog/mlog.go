@@ -21,7 +21,9 @@ const (
 func Setup() func() { return func() {} }
 
 // ValidateAndSetKlogLevelAndFormatGlobally accepts everything: klog writes text.
-func ValidateAndSetKlogLevelAndFormatGlobally(context.Context, int32, LogFormat) error { return nil }
+func ValidateAndSetKlogLevelAndFormatGlobally[Level ~int32](context.Context, Level, LogFormat) error {
+	return nil
+}
 
 // Error tells of an error.
 func Error(text string, err error) { fmt.Fprintln(os.Stderr, text+":", err) }

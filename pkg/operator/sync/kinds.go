@@ -1,0 +1,45 @@
+package sync
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+)
+
+// Kinds are the reconcilers of all kinds.
+type Kinds struct{ all []*Reconciler }
+
+// New makes the reconcilers. They work once a manager runs them.
+func New(o Options) *Kinds {
+	o = o.withDefaults()
+	return &Kinds{all: []*Reconciler{newReconciler(o, newStatic(o))}}
+}
+
+// SetupWithManager registers the reconcilers.
+func (k *Kinds) SetupWithManager(m manager.Manager) error {
+	for _, r := range k.all {
+		if err := r.SetupWithManager(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wake makes an object be looked at. The kind is that of the API, as in
+// VaultStaticSecret; of any other nothing happens.
+func (k *Kinds) Wake(kind string, name types.NamespacedName) {
+	for _, r := range k.all {
+		if r.kind.name() == kind {
+			r.wake(name)
+		}
+	}
+}
+
+// TokenChanged makes the objects of a session be looked at, and those that wait for
+// a login.
+func (k *Kinds) TokenChanged(c session.TokenChange) {
+	for _, r := range k.all {
+		r.memories.each(func(m *memory) bool { return m.concerns(c) }, r.wakeSoon)
+	}
+}

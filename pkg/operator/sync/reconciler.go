@@ -1,0 +1,166 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+)
+
+// kind is what differs between the kinds of objects.
+type kind interface {
+	worker
+	definition
+}
+
+// worker does the work of a kind.
+type worker interface {
+	// sync makes the Secret of an object what it should be. It changes the status of
+	// the visit's object in place, and its conditions except for those of every kind.
+	sync(ctx context.Context, v *visit) outcome
+	// release ends what an object caused, when it is deleted or gone. The object of
+	// the visit is nil where it is gone. An error is tried again, and must not depend
+	// on Vault.
+	release(ctx context.Context, v *visit) error
+}
+
+// definition says which kind of object it is.
+type definition interface {
+	name() string // as in the API
+	empty() client.Object
+}
+
+// Reconciler looks at the objects of one kind.
+type Reconciler struct {
+	o         Options
+	kind      kind
+	finalizer string
+	bell      bell
+	memories  memories
+}
+
+func newReconciler(o Options, k kind, finalizer string) *Reconciler {
+	return &Reconciler{o: o, kind: k, finalizer: finalizer, memories: memories{all: map[types.NamespacedName]*memory{}}}
+}
+
+// Reconcile implements reconcile.Reconciler. It returns only errors of the API
+// server, which the controller's own backoff answers.
+func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
+	if !r.o.Mine(q.Namespace) {
+		return reconcile.Result{}, nil
+	}
+	v, err := r.open(ctx, q.NamespacedName)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, err
+	case v.object == nil:
+		return reconcile.Result{}, r.gone(ctx, v)
+	case !v.object.GetDeletionTimestamp().IsZero():
+		return reconcile.Result{}, r.end(ctx, v)
+	}
+	if err := r.guard(ctx, v); err != nil {
+		return reconcile.Result{}, err
+	}
+	return r.conclude(ctx, v, r.kind.sync(ctx, v))
+}
+
+// open loads an object. It is never older than what this process wrote of it, or
+// work would be done twice.
+func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*visit, error) {
+	v := &visit{r: r, name: name, memory: r.memories.of(name)}
+	object := r.kind.empty()
+	err := r.o.Client.Get(ctx, name, object)
+	if err == nil && older(object.GetResourceVersion(), v.memory.written) {
+		object = r.kind.empty()
+		err = r.o.Live.Get(ctx, name, object)
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("load %s %s: %w", r.kind.name(), name, err)
+	}
+	if err == nil {
+		v.take(object.DeepCopyObject().(client.Object)) // what the cache holds is not ours to change
+	}
+	return v, nil
+}
+
+// older tells whether a resource version is from before another. What cannot be
+// compared is not.
+func older(have, written string) bool {
+	if written == "" {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(have, written)
+	return err == nil && order < 0
+}
+
+// guard adds the finalizer, before anything is caused that would have to be ended.
+func (r *Reconciler) guard(ctx context.Context, v *visit) error {
+	if controllerutil.ContainsFinalizer(v.object, r.finalizer) {
+		return nil
+	}
+	return v.edit(ctx, func() { controllerutil.AddFinalizer(v.object, r.finalizer) })
+}
+
+// end lets an object go. Nothing here waits for Vault.
+func (r *Reconciler) end(ctx context.Context, v *visit) error {
+	if !controllerutil.ContainsFinalizer(v.object, r.finalizer) {
+		return nil
+	}
+	if err := r.kind.release(ctx, v); err != nil {
+		return err
+	}
+	if err := r.o.Destination.Release(ctx, v.object, *v.parts.destination); err != nil {
+		return err
+	}
+	err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) })
+	return client.IgnoreNotFound(err)
+}
+
+// gone forgets an object that is not there any more.
+func (r *Reconciler) gone(ctx context.Context, v *visit) error {
+	err := r.kind.release(ctx, v)
+	r.memories.drop(v.name)
+	r.o.Metrics.drop(r.kind.name(), v.name)
+	return err
+}
+
+// conclude writes what a visit has found, where it is something new.
+func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconcile.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return reconcile.Result{}, err // what it looks like is not what it is
+	}
+	if !o.silent {
+		v.conditions.Conclude(o.Outcome)
+		*v.parts.observed = v.object.GetGeneration()
+		v.report(o)
+	}
+	if o.State == status.Done && !o.silent {
+		v.served()
+	}
+	r.o.Metrics.visited(v, o)
+	if err := v.save(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: v.next(o)}, nil
+}
+
+// next is when an object is looked at again.
+func (v *visit) next(o outcome) time.Duration {
+	if !o.backoff {
+		if !o.silent {
+			v.memory.failures = 0
+		}
+		return o.next
+	}
+	wait := v.r.o.Backoff.Wait(v.memory.failures, v.r.o.Random)
+	v.memory.failures++
+	return due.Soonest(max(wait, o.asked), o.next)
+}

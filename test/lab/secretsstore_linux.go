@@ -1,0 +1,65 @@
+package lab
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed secretsstore.yaml
+var secretsStore []byte
+
+// InstallSecretsStore installs the Secrets Store CSI Driver, which mounts volumes with
+// the help of providers. It returns when the kubelet knows the driver. Kinds and roles
+// are those that the driver's own module brings.
+func (c *Cluster) InstallSecretsStore(ctx context.Context) error {
+	for name, t := range map[string]Target{"registrar:1": TargetRegistrar, "secrets-store-csi-driver:1": TargetSecretsStore} {
+		i := Image{Name: "lab.local/" + name, Entrypoint: []string{"/" + string(t)}, Files: map[string]string{"/" + string(t): c.programs[t]}}
+		if err := c.LoadImage(ctx, i); err != nil {
+			return err
+		}
+	}
+	deploy, err := secretsStoreManifests(ctx)
+	if err != nil {
+		return err
+	}
+	own := c.file("secretsstore.yaml")
+	if err := os.WriteFile(own, secretsStore, 0o600); err != nil {
+		return err
+	}
+	for _, file := range append(deploy, own) {
+		if _, err := c.Command(ctx, TargetKubectl, "apply", "-f", file); err != nil {
+			return err
+		}
+	}
+	if _, err := c.Command(ctx, TargetKubectl, "-n", "kube-system", "rollout", "status", "daemonset/csi-secrets-store", "--timeout=2m"); err != nil {
+		return err
+	}
+	_, err = c.Command(ctx, TargetKubectl, "wait", "csinode/"+nodeName, "--timeout=1m", `--for=jsonpath={.spec.drivers[0].name}=secrets-store.csi.k8s.io`)
+	return err
+}
+
+func secretsStoreManifests(ctx context.Context) ([]string, error) {
+	src, err := sourceDir()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/secrets-store-csi-driver")
+	cmd.Dir = filepath.Join(src, "secrets-store")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the driver's module: %w", err)
+	}
+	deploy := filepath.Join(strings.TrimSpace(string(out)), "deploy")
+	files, err := filepath.Glob(filepath.Join(deploy, "secrets-store.csi.x-k8s.io_*.yaml"))
+	if err == nil && len(files) == 0 {
+		err = errors.New("the driver's module has no manifests")
+	}
+	return append(files, filepath.Join(deploy, "rbac-secretproviderclass.yaml"), filepath.Join(deploy, "rbac-secretprovidersyncing.yaml")), err
+}
