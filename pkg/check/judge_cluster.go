@@ -103,7 +103,7 @@ func rightsPresent(f *Facts) []Finding {
 		}
 	}
 	for _, who := range slices.Sorted(maps.Keys(granted)) {
-		found = append(found, ok("%s has %d of the rights that it needs", who, granted[who])...)
+		found = append(found, ok("%s may do %d of the things that are needed", who, granted[who])...)
 	}
 	return found
 }

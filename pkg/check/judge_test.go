@@ -79,7 +79,7 @@ func TestClusterChecks(t *testing.T) {
 		"nothing":      {"nothing-installed", func(f *Facts) { f.Cluster.Workloads = nil }, []string{"× none of our modes is installed"}},
 		"not yet":      {"nothing-installed", func(f *Facts) { f.Cluster.Workloads, f.Pre = nil, true }, nil},
 		"not allowed":  {"nothing-installed", func(f *Facts) { f.Cluster.WorkloadsErr = errors.New("no") }, []string{"? workloads cannot be listed: no"}},
-		"rights":       {"rights", nil, []string{"√ service account vault/injector has 1 of the rights that it needs"}},
+		"rights":       {"rights", nil, []string{"√ service account vault/injector may do 1 of the things that are needed"}},
 		"right needed": {"rights", func(f *Facts) { f.Cluster.Rights[0].Allowed = false }, []string{`× service account vault/injector may not patch hooks "cfg": no caBundle`}},
 		"right of use": {
 			"rights", func(f *Facts) {

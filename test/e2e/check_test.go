@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ type doctor struct {
 	kubernetes *lab.Kubernetes
 	vault      *lab.Vault
 	admin      bool // with the root token
+	note       func(printed string)
 }
 
 // finding is one of the report in JSON.
@@ -43,6 +43,9 @@ func (d doctor) examine(about string, args ...string) ([]finding, int) {
 	var report struct{ Findings []finding }
 	if err := json.Unmarshal(text, &report); err != nil {
 		d.t.Fatalf("%v in %s%s", err, text, exit.Stderr)
+	}
+	if d.note != nil {
+		d.note(string(text))
 	}
 	if strings.Contains(string(text), d.vault.Token()) || strings.Contains(string(text), "hvs.") {
 		d.t.Errorf("a token in %s", text)
@@ -94,7 +97,9 @@ func TestCheckWebhook(t *testing.T) {
 	}
 
 	// Another server is in its place.
-	other := httptest.NewTLSServer(http.NotFoundHandler())
+	other := httptest.NewUnstartedServer(http.NotFoundHandler())
+	other.Config.ErrorLog = quiet()
+	other.StartTLS()
 	t.Cleanup(other.Close)
 	w.gate.lead(other.Listener.Addr().String())
 	found, _ = d.examine(w.namespace)
@@ -115,6 +120,7 @@ func TestCheckLogin(t *testing.T) {
 	p := newPod(t)
 	v, k := p.vault, world.kubernetes
 	must(t, k.CreateServiceAccount(t.Context(), "shop", "other"))
+	must(t, k.CreateServiceAccount(t.Context(), "elsewhere", "app"))
 	short := p.name + "-short"
 	must(t, v.WriteKubernetesRole(t.Context(), "kubernetes", short, lab.KubernetesRole{
 		Namespaces: []string{"shop"}, ServiceAccounts: []string{"app"}, Policies: []string{p.name}, TTL: time.Minute,
@@ -130,7 +136,7 @@ func TestCheckLogin(t *testing.T) {
 		"short":         {"shop/app", short, "", "", false, "vault-token-ttl", "warning", "lives 1m0s, less than the 5m0s"},
 		"audience":      {"shop/app", p.name, "", "", false, "vault-login", "error", "audience"},
 		"audience read": {"shop/app", p.name, "", "", true, "vault-role", "error", `wants tokens for the audience "vault"; this one is for the API server`},
-		"namespace":     {"default/default", p.name, "vault", "", false, "vault-login", "error", "namespace not authorized"},
+		"namespace":     {"elsewhere/app", p.name, "vault", "", false, "vault-login", "error", "namespace not authorized"},
 		"account":       {"shop/other", p.name, "vault", "", false, "vault-login", "error", "service account name not authorized"},
 		"account read":  {"shop/other", p.name, "vault", "", true, "vault-role", "error", `bound to the service accounts app, not to "other"`},
 		"no role":       {"shop/app", "none", "vault", "", false, "vault-login", "error", "the auth mount has no role of this name"},
@@ -140,7 +146,7 @@ func TestCheckLogin(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := doctor{t: t, kubernetes: k, vault: v, admin: tc.admin}
+			d := doctor{t: t, kubernetes: k, vault: v, admin: tc.admin, note: p.note}
 			args := []string{"--as-serviceaccount", tc.account, "--auth-role", tc.role, "--audience", tc.audience}
 			if tc.mount != "" {
 				args = append(args, "--auth-mount", tc.mount)
@@ -210,11 +216,12 @@ func TestCheckInstallation(t *testing.T) {
 	d.expect(found, "cluster-reachable", "ok", k.URL())
 	d.expect(found, "cluster-version", "ok", "Kubernetes 1.")
 	d.expect(found, "cluster-clock", "ok", "")
-	d.expect(found, "rights", "ok", "you has 12 of the rights")
+	d.expect(found, "rights", "ok", "you may do 12 of the things")
 	d.expect(found, "old-tools", "ok", "")
 	if code != 1 { // the Vault of the lab has no TLS
 		t.Errorf("exit code %d", code)
 	}
+	d.waits()
 	found, _ = d.examine("")
 	d.expect(found, "nothing-installed", "error", "")
 
@@ -264,7 +271,7 @@ func TestCheckInstallation(t *testing.T) {
 		return nil
 	})
 	d.expect(found, "operator-versions", "ok", "v1beta1")
-	d.expect(found, "rights", "ok", "service account vault/installed has")
+	d.expect(found, "rights", "ok", "service account vault/installed may do")
 	d.expect(found, "csi-driver", "ok", "")
 	d.expect(found, "csi-rotation", "warning", "rotation is off")
 	d.expect(found, "csi-tokens", "warning", "passes no tokens")
@@ -299,19 +306,19 @@ func workloadManifest(kind, name, image string, args []string) map[string]any {
 	}
 }
 
-// TestCheckWaits repeats until the errors are gone.
-func TestCheckWaits(t *testing.T) {
-	t.Parallel()
+// waits repeats a check until the errors are gone.
+func (d doctor) waits() {
+	t := d.t
+	t.Helper()
 	v := lab.UseVault(t, lab.VaultOptions{})
 	must(t, v.Seal(t.Context()))
-	command := exec.CommandContext(t.Context(), world.program, "check", "--pre", "-o", "short", "--wait", "60s", "--kubeconfig", world.kubernetes.Kubeconfig())
+	command := exec.CommandContext(t.Context(), world.program, "check", "--pre", "-o", "short", "--wait", "60s", "--kubeconfig", d.kubernetes.Kubeconfig())
 	command.Env = []string{"HOME=" + t.TempDir(), "VAULT_ADDR=" + v.Address()}
-	errorsOut, err := command.StderrPipe()
+	said, err := command.StderrPipe()
 	must(t, err)
-	command.Stdout = os.Stderr
 	must(t, command.Start())
 	first := make([]byte, 64)
-	n, err := errorsOut.Read(first)
+	n, err := said.Read(first)
 	must(t, err)
 	if !strings.HasPrefix(string(first[:n]), "waiting: checks: ") {
 		t.Errorf("it says %q", first[:n])
