@@ -42,7 +42,7 @@ test: lab ## run every test; the last line counts them
 
 .PHONY: bench
 bench: build ## measure the agent next to the Vault Agent
-	@$(LAB) build bench
+	@$(LAB) build
 	@go run ./test/bench
 
 .PHONY: fuzz

@@ -15,7 +15,7 @@ func defaultOperator() Operator {
 	return Operator{
 		MetricsAddress: ":8080", HealthAddress: ":8081", LeaderElect: true, Shards: 1, UninstallTimeout: time.Minute,
 		ClientCacheSize: 10000, ClientCacheLocks: 100, PersistenceModel: "none", VaultAuthOptions: []string{"allow-default-globals"},
-		ConnectionInterval: time.Minute, MaxConcurrent: 100, BackoffInitial: 5 * time.Second, BackoffMax: time.Minute,
+		ConnectionInterval: 5 * time.Minute, MaxConcurrent: 100, BackoffInitial: 5 * time.Second, BackoffMax: time.Minute,
 		BackoffRandomization: 0.5, BackoffMultiplier: 1.5, MinRefreshAfterHVSA: 30 * time.Second,
 	}
 }

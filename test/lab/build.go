@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// Build makes the targets available ([DefaultTargets] when none is given) and
+// Build makes the targets available ([AllTargets] when none is given) and
 // writes its progress to w. What is there already costs milliseconds; from an
 // empty cache the default targets take about ten minutes on two cores. Two
 // builds at the same time wait for each other. A failed build leaves the cache
 // as it was.
 func Build(ctx context.Context, w io.Writer, targets ...Target) error {
 	if len(targets) == 0 {
-		targets = DefaultTargets()
+		targets = AllTargets()
 	}
 	for _, t := range targets {
 		if err := buildOne(ctx, w, t); err != nil {

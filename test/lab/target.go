@@ -16,7 +16,7 @@ type Target string
 // and TargetLDAP are compiled from a module under mod.
 const (
 	TargetVault             Target = "vault"
-	TargetVaultAgent        Target = "vault-agent" // the original `vault agent`, only to measure against
+	TargetVaultAgent        Target = "vault-agent" // the command line of Vault, which is the original `vault agent` as well
 	TargetEtcd              Target = "etcd"
 	TargetAPIServer         Target = "kube-apiserver"
 	TargetControllerManager Target = "kube-controller-manager"
@@ -27,33 +27,26 @@ const (
 	TargetOldCSIDriver      Target = "csidriver-old" // the generation before
 )
 
-// DefaultTargets is what the tests need: everything except the vault agent.
-func DefaultTargets() []Target {
+// AllTargets is everything that tests and measurements need.
+func AllTargets() []Target {
 	return append([]Target{
-		TargetVault, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
+		TargetVault, TargetVaultAgent, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
 		TargetHelm,
 	}, NodeTargets()...)
 }
 
-// AllTargets is [DefaultTargets] and what benchmarks need on top.
-func AllTargets() []Target { return append(DefaultTargets(), TargetVaultAgent) }
-
 // ParseTargets turns words of a command line into targets. No word means
-// [DefaultTargets]; the word "bench" means [AllTargets].
+// [AllTargets].
 func ParseTargets(words []string) ([]Target, error) {
 	if len(words) == 0 {
-		return DefaultTargets(), nil
+		return AllTargets(), nil
 	}
 	var out []Target
 	for _, w := range words {
-		switch {
-		case w == "bench":
-			out = append(out, AllTargets()...)
-		case slices.Contains(AllTargets(), Target(w)):
-			out = append(out, Target(w))
-		default:
-			return nil, fmt.Errorf("unknown target %q: expected bench or one of %v", w, AllTargets())
+		if !slices.Contains(AllTargets(), Target(w)) {
+			return nil, fmt.Errorf("unknown target %q: expected one of %v", w, AllTargets())
 		}
+		out = append(out, Target(w))
 	}
 	return dedupe(out), nil
 }

@@ -14,14 +14,13 @@ func TestParseTargets(t *testing.T) {
 		want    []Target
 		wantErr string
 	}{
-		"Nothing":  {want: DefaultTargets()},
+		"Nothing":  {want: AllTargets()},
 		"One":      {words: []string{"etcd"}, want: []Target{TargetEtcd}},
 		"Order":    {words: []string{"postgres", "vault"}, want: []Target{TargetPostgres, TargetVault}},
-		"Bench":    {words: []string{"bench"}, want: append(DefaultTargets(), TargetVaultAgent)},
 		"Repeated": {words: []string{"etcd", "vault", "etcd"}, want: []Target{TargetEtcd, TargetVault}},
 		"Unknown": {
 			words:   []string{"etcd", "consul"},
-			wantErr: `unknown target "consul": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`,
+			wantErr: `unknown target "consul": expected one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`,
 		},
 	}
 	for name, tc := range cases {

@@ -111,7 +111,7 @@ does it.
 {{/* Arguments: root, csi, vso: whether values of VSO's chart were given. */}}
 {{- define "vaultk8s.compat.modes" -}}
 {{- $values := .root.Values -}}
-{{- $operator := or .vso $values.defaultVaultConnection.enabled $values.defaultAuthMethod.enabled -}}
+{{- $operator := or .vso (eq (toString $values.defaultVaultConnection.enabled) "true") $values.defaultAuthMethod.enabled -}}
 {{- $follow := and $operator (eq (toString $values.operator.enabled) "-") -}}
 {{- $operatorOn := include "vaultk8s.compat.on" (dict "value" $values.operator.enabled "default" $operator) -}}
 {{- $injectorOn := include "vaultk8s.compat.on" (dict "value" $values.injector.enabled "default" (and (eq (toString ($values.global).enabled) "true") (not $follow))) -}}

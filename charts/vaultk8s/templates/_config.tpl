@@ -26,6 +26,10 @@ injector:
 csi:
   {{- include "vaultk8s.config.csi" . | nindent 2 }}
 {{- end }}
+{{- if .Values._modes.operator }}
+operator:
+  {{- include "vaultk8s.config.operator" . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "vaultk8s.config.injector" -}}
@@ -74,6 +78,28 @@ csi:
 {{- $_ := set $c "refresh_interval" $csi.refreshInterval -}}
 {{- $_ := set $c "events" $csi.events -}}
 {{- mergeOverwrite $c ($csi.config | default dict) | toYaml -}}
+{{- end -}}
+
+{{/* A value that is empty is left to the operator. */}}
+{{- define "vaultk8s.config.operator" -}}
+{{- $o := .Values.operator -}}
+{{- $backoff := $o.backoffOnSecretSourceError -}}
+{{- $c := dict "metrics_address" (printf ":%v" $o.metricsPort) "health_address" (printf ":%v" $o.healthPort) "leader_elect" $o.leaderElection.enabled -}}
+{{- $_ := set $c "backoff_initial_interval" (toString $backoff.initialInterval) -}}
+{{- $_ := set $c "backoff_max_interval" (toString $backoff.maxInterval) -}}
+{{- $_ := set $c "backoff_max_elapsed_time" (toString $backoff.maxElapsedTime) -}}
+{{- $_ := set $c "backoff_randomization_factor" $backoff.randomizationFactor -}}
+{{- $_ := set $c "backoff_multiplier" $backoff.multiplier -}}
+{{- $_ := set $c "global_vault_auth_options" (ternary "allow-default-globals" "none" $o.globalVaultAuthOptions.allowDefaultGlobals) -}}
+{{- if $o.globalTransformationOptions.excludeRaw }}{{ $_ := set $c "global_transformation_options" "exclude-raw" }}{{ end -}}
+{{- if $o.metricsSecure }}{{ $_ := set $c "metrics_secure" true }}{{ end -}}
+{{- if gt (int $o.shards) 1 }}{{ $_ := set $c "shards" (int $o.shards) }}{{ end -}}
+{{- with $o.watchNamespaces }}{{ $_ := set $c "watch_namespaces" . }}{{ end -}}
+{{- with $o.clientCache.persistenceModel }}{{ $_ := set $c "client_cache_persistence_model" . }}{{ end -}}
+{{- range $key, $value := dict "client_cache_size" $o.clientCache.cacheSize "client_cache_num_locks" $o.clientCache.numLocks "max_concurrent_reconciles" $o.maxConcurrentReconciles "kube_qps" $o.kubeClient.qps "kube_burst" $o.kubeClient.burst -}}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $c $key $value }}{{ end -}}
+{{- end -}}
+{{- mergeOverwrite $c ($o.config | default dict) | toYaml -}}
 {{- end -}}
 
 {{- define "vaultk8s.csi.hmac" -}}

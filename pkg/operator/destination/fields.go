@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,30 +17,30 @@ const formerManager = "vault-secrets-operator"
 type part int
 
 const (
-	data part = iota
-	labels
-	annotations
+	partData part = iota
+	partLabels
+	partAnnotations
 	parts // how many there are
 )
 
 // path is where a part lies among the fields of a manager.
 func (p part) path() []string {
 	switch p {
-	case data:
+	case partData:
 		return []string{"f:data"}
-	case labels:
+	case partLabels:
 		return []string{"f:metadata", "f:labels"}
 	default:
 		return []string{"f:metadata", "f:annotations"}
 	}
 }
 
-// of returns the keys of a part.
-func (p part) of(s *corev1.Secret) []string {
+// keys returns those of a part of a Secret, sorted.
+func (p part) keys(s *corev1.Secret) []string {
 	switch p {
-	case data:
+	case partData:
 		return slices.Sorted(maps.Keys(s.Data))
-	case labels:
+	case partLabels:
 		return slices.Sorted(maps.Keys(s.Labels))
 	default:
 		return slices.Sorted(maps.Keys(s.Annotations))
@@ -54,36 +53,30 @@ type fields struct{ entries []entry }
 // entry is what one manager has written in one way.
 type entry struct {
 	raw  metav1.ManagedFieldsEntry
-	keys [parts]map[string]bool
+	tree map[string]any
 }
 
-// parseFields reads managed fields; what it does not understand belongs to nobody.
+// parseFields reads managed fields; what it cannot read belongs to nobody.
 func parseFields(managed []metav1.ManagedFieldsEntry) fields {
 	var f fields
 	for _, raw := range managed {
-		e := entry{raw: raw}
-		var tree map[string]any
-		if raw.FieldsV1 != nil && json.Unmarshal(raw.FieldsV1.GetRawBytes(), &tree) == nil {
-			for p := range parts {
-				e.keys[p] = keysAt(tree, p.path())
-			}
+		e := entry{raw: raw, tree: map[string]any{}}
+		if raw.FieldsV1 != nil {
+			_ = json.Unmarshal(raw.FieldsV1.GetRawBytes(), &e.tree)
 		}
 		f.entries = append(f.entries, e)
 	}
 	return f
 }
 
-func keysAt(tree map[string]any, path []string) map[string]bool {
-	for _, step := range path {
-		tree, _ = tree[step].(map[string]any)
+// has tells whether a key is among what the manager has written.
+func (e entry) has(p part, key string) bool {
+	at := e.tree
+	for _, step := range p.path() {
+		at, _ = at[step].(map[string]any)
 	}
-	keys := map[string]bool{}
-	for name := range tree {
-		if key, ok := strings.CutPrefix(name, "f:"); ok {
-			keys[key] = true
-		}
-	}
-	return keys
+	_, ok := at["f:"+key]
+	return ok
 }
 
 // applied tells whether an entry is of our server-side apply, which removes what it
@@ -97,55 +90,82 @@ func (e entry) ours() bool { return e.raw.Manager == Manager || e.raw.Manager ==
 
 // ours tells whether a key was written by us.
 func (f fields) ours(p part, key string) bool {
-	return slices.ContainsFunc(f.entries, func(e entry) bool { return e.ours() && e.keys[p][key] })
+	return slices.ContainsFunc(f.entries, func(e entry) bool { return e.ours() && e.has(p, key) })
 }
 
-// alone tells whether a key belongs to our server-side apply and to nobody else, so
-// that the next one removes it.
-func (f fields) alone(p part, key string) bool {
+// removable tells whether our next server-side apply removes a key that it does not
+// name: it does what its entry has, unless another entry has it too. With merge
+// that is meant to save what others have written; what we have written in another
+// way has to be claimed in either case.
+func (f fields) removable(p part, key string, merge bool) bool {
 	mine := false
 	for _, e := range f.entries {
-		if !e.keys[p][key] {
-			continue
-		}
-		if !e.applied() {
+		switch {
+		case !e.has(p, key):
+		case e.applied():
+			mine = true
+		case !merge || e.ours():
 			return false
 		}
-		mine = true
 	}
 	return mine
 }
 
-// claimed returns managed fields in which our server-side apply has written what it
-// is to remove: all of the Secret, or only what is ours already.
-func (f fields) claimed(s *corev1.Secret, everything bool, now metav1.Time) []metav1.ManagedFieldsEntry {
-	var rest []metav1.ManagedFieldsEntry
+// claimed returns managed fields in which our server-side apply has written what is
+// ours, and every key of some parts. The owner references are part of what is ours
+// if refs is set.
+func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs bool, now metav1.Time) []metav1.ManagedFieldsEntry {
 	tree := map[string]any{}
 	for p := range parts {
-		for _, key := range p.of(s) {
-			if everything || f.ours(p, key) {
+		for _, key := range p.keys(s) {
+			if whole[p] || f.ours(p, key) {
 				put(tree, append(p.path(), "f:"+key)...)
 			}
 		}
 	}
 	for _, ref := range s.OwnerReferences {
-		if everything || marked(s.Labels) {
+		if refs {
 			id, _ := json.Marshal(map[string]string{"uid": string(ref.UID)}) // texts always encode
 			put(tree, "f:metadata", "f:ownerReferences", "k:"+string(id))
 		}
 	}
-	for _, e := range f.entries {
-		if !everything && !e.ours() {
-			rest = append(rest, e.raw)
-		}
-	}
-	encoded, _ := json.Marshal(tree) // as do maps of them
-	return append(rest, metav1.ManagedFieldsEntry{
+	return append(f.others(whole, refs), metav1.ManagedFieldsEntry{
 		Manager: Manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1", Time: &now,
-		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(encoded)),
+		FieldsType: "FieldsV1", FieldsV1: encode(tree),
 	})
 }
 
+// others returns the entries of other managers without the parts that are taken
+// from them.
+func (f fields) others(whole [parts]bool, refs bool) []metav1.ManagedFieldsEntry {
+	var rest []metav1.ManagedFieldsEntry
+	for _, e := range f.entries {
+		if e.ours() {
+			continue
+		}
+		tree := maps.Clone(e.tree)
+		for p := range parts {
+			if whole[p] {
+				cut(tree, p.path()...)
+			}
+		}
+		if refs {
+			cut(tree, "f:metadata", "f:ownerReferences")
+		}
+		if len(tree) > 0 {
+			e.raw.FieldsV1 = encode(tree)
+			rest = append(rest, e.raw)
+		}
+	}
+	return rest
+}
+
+func encode(tree map[string]any) *metav1.FieldsV1 {
+	encoded, _ := json.Marshal(tree) // maps of maps always encode
+	return metav1.NewFieldsV1(string(encoded))
+}
+
+// put makes a way of maps.
 func put(tree map[string]any, path ...string) {
 	for _, step := range path {
 		next, ok := tree[step].(map[string]any)
@@ -155,4 +175,29 @@ func put(tree map[string]any, path ...string) {
 		}
 		tree = next
 	}
+}
+
+// cut removes the end of a way of maps, and those on it that are empty then. The
+// maps below the first are copied.
+func cut(tree map[string]any, path ...string) {
+	if len(path) == 1 {
+		delete(tree, path[0])
+		return
+	}
+	below, ok := tree[path[0]].(map[string]any)
+	if !ok {
+		return
+	}
+	below = maps.Clone(below)
+	cut(below, path[1:]...)
+	tree[path[0]] = below
+	if len(below) == 0 || len(below) == 1 && hasSelf(below) {
+		delete(tree, path[0])
+	}
+}
+
+// hasSelf tells whether the map itself is among what a manager has written.
+func hasSelf(tree map[string]any) bool {
+	_, ok := tree["."]
+	return ok
 }

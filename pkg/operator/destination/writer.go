@@ -91,14 +91,14 @@ func (w *Writer) read(ctx context.Context, f *Found) error {
 	err := w.live.Get(ctx, f.key(), live)
 	if apierrors.IsNotFound(err) {
 		f.live, f.fields = nil, fields{}
-		w.ledger.know(f.key(), f.owner, "")
+		w.ledger.know(f.key(), f.owner, nil)
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", f.key(), err)
 	}
 	f.live, f.fields = live, parseFields(live.ManagedFields)
-	w.ledger.know(f.key(), f.owner, live.ResourceVersion)
+	w.ledger.know(f.key(), f.owner, live)
 	return nil
 }
 
@@ -148,7 +148,7 @@ func (f *Found) Data(fresh map[string][]byte) map[string][]byte {
 	}
 	maps.DeleteFunc(out, func(key string, _ []byte) bool {
 		_, wanted := fresh[key]
-		return !wanted && !f.fields.ours(data, key)
+		return !wanted && !f.fields.ours(partData, key)
 	})
 	return out
 }

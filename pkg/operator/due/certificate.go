@@ -22,6 +22,7 @@ type Certificate struct {
 	Expires    time.Time     // zero: unknown
 	Offset     time.Duration // before the end at which it is replaced; 0: not set
 	Percent    int           // of its life after which it is replaced, where no offset is set; 0: not set
+	MinTTL     time.Duration // it is replaced when less is left, whatever the other two say; 0: not set
 }
 
 // last is the part of its life in which a certificate is replaced that has
@@ -43,7 +44,7 @@ func (c Certificate) Judge(rnd lease.Rand) Decision {
 		when(c.Generation != c.Synced, c.issue(v1beta1.ReasonResourceUpdated)),
 		when(c.Missing, c.repair(v1beta1.ReasonInexistentDestination)),
 		when(c.Drifted, c.repair(v1beta1.ReasonSecretDataDrift)),
-		c.window(rnd),
+		c.wait(rnd),
 	)
 }
 
@@ -69,6 +70,22 @@ func (c Certificate) Window() (from, to time.Time) {
 	if c.Issued.IsZero() {
 		life = max(c.Expires.Sub(c.Now), unknownLife)
 	}
+	from, to = c.window(life)
+	if latest := c.Expires.Add(-c.MinTTL); c.MinTTL > 0 && c.MinTTL < life && latest.Before(to) {
+		return earlier(from, latest.Add(-percent(c.MinTTL, last))), latest
+	}
+	return from, to
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// window is Window without a least TTL.
+func (c Certificate) window(life time.Duration) (from, to time.Time) {
 	switch {
 	case c.Offset > 0:
 		from = c.Expires.Add(-c.Offset)
@@ -82,18 +99,27 @@ func (c Certificate) Window() (from, to time.Time) {
 	}
 }
 
-// window waits for a moment by chance within the window, and issues from its
+// wait waits for a moment by chance within the window, and issues from its
 // beginning on. The wait is at least a second.
-func (c Certificate) window(rnd lease.Rand) check {
+func (c Certificate) wait(rnd lease.Rand) check {
 	return func() (Decision, bool) {
-		from, to := c.Window()
+		from, _ := c.Window()
 		if from.IsZero() {
 			return Decision{Action: Wait}, true // a certificate a look would be the alternative
 		}
 		if !c.Now.Before(from) {
 			return c.issue(v1beta1.ReasonInRenewalWindow), true
 		}
-		next := from.Add(part(to.Sub(from), rnd)).Sub(c.Now)
-		return Decision{Action: Wait, Next: max(next, time.Second)}, true
+		return Decision{Action: Wait, Next: c.Horizon(rnd)}, true
 	}
+}
+
+// Horizon is how long nothing has to be done: to a moment by chance within the
+// window, at least a second; 0, never, where the end is unknown.
+func (c Certificate) Horizon(rnd lease.Rand) time.Duration {
+	from, to := c.Window()
+	if from.IsZero() {
+		return 0
+	}
+	return max(from.Add(part(to.Sub(from), rnd)).Sub(c.Now), time.Second)
 }

@@ -53,7 +53,7 @@ func TestStatic(t *testing.T) {
 
 func TestDynamic(t *testing.T) {
 	running := due.Dynamic{
-		Now: now, Generation: 2, Synced: 2, Create: true, Percent: 67,
+		Now: now, Since: now, Generation: 2, Synced: 2, Create: true, Percent: 67,
 		Was: due.Client{CacheKey: "k", ID: "i"}, Is: due.Client{CacheKey: "k", ID: "i"},
 		Lease: due.Lease{ID: "database/creds/app/1", TTL: 100 * minute, Renewable: true, Renewed: now.Add(-10 * minute)},
 	}
@@ -91,8 +91,33 @@ func TestDynamic(t *testing.T) {
 		"RoleDue":      {func(d *due.Dynamic) { d.Role, d.Now = role, now.Add(11*minute) }, due.Decision{Action: due.Sync, Reason: "StaticRotationDue"}, "who is restarted is seen when the data is compared"},
 		"RoleToken":    {func(d *due.Dynamic) { d.Role, d.Is.ID = role, "y" }, due.Decision{Next: 10*minute + 500*time.Millisecond}, "a static role has no lease"},
 		"RoleInvalid":  {func(d *due.Dynamic) { d.Role = &due.Role{} }, due.Decision{}, ""},
-		"PercentZero":  {func(d *due.Dynamic) { d.Percent = 0 }, due.Decision{Action: due.Renew, Reason: "LeaseRenewalDue"}, ""},
-		"PercentMost":  {func(d *due.Dynamic) { d.Percent = 90 }, due.Decision{Next: 90 * minute}, ""},
+		"MissingHeld":  {func(d *due.Dynamic) { d.Missing, d.Held = true, true }, due.Decision{Action: due.Restore, Reason: "InexistentDestination"}, "no new lease for what is in memory"},
+		"MissingEnded": {func(d *due.Dynamic) { d.Missing, d.Held, d.Now = true, true, now.Add(90*minute) }, sync("InexistentDestination"), ""},
+		"Drifted":      {func(d *due.Dynamic) { d.Drifted = true }, sync("SecretDataDrift"), ""},
+		"DriftedHeld":  {func(d *due.Dynamic) { d.Drifted, d.Held = true, true }, due.Decision{Action: due.Restore, Reason: "SecretDataDrift"}, ""},
+		"Adopted": {
+			func(d *due.Dynamic) { d.Is.ID, d.Takeover, d.Since = "y", true, now.Add(-20*minute) },
+			due.Decision{Next: 67 * minute},
+			"it was renewed by this process",
+		},
+		"AdoptedEnds": {
+			func(d *due.Dynamic) {
+				d.Is.ID, d.Takeover, d.Since, d.TokenTTL = "y", true, now.Add(-20*minute), 150*minute
+			},
+			due.Decision{Next: 5 * minute},
+			"the former token has 50 minutes at least; after 25 its leases are replaced",
+		},
+		"AdoptedEnded": {
+			func(d *due.Dynamic) {
+				d.Is.ID, d.Takeover, d.Since, d.TokenTTL = "y", true, now.Add(-20*minute), 2*hour
+			},
+			sync("VaultTokenRotated"), "",
+		},
+		"MinTTL":      {func(d *due.Dynamic) { d.MinTTL = 50 * minute }, due.Decision{Next: 40 * minute}, "100 minutes less 50, of which 10 are over"},
+		"MinTTLDue":   {func(d *due.Dynamic) { d.MinTTL, d.Now = 50*minute, now.Add(40*minute) }, due.Decision{Action: due.Renew, Reason: "LeaseRenewalDue"}, ""},
+		"MinTTLLong":  {func(d *due.Dynamic) { d.MinTTL, d.Lease.Renewed = hour*9, now }, due.Decision{Next: 10 * minute}, "a tenth of the lease is always used"},
+		"PercentZero": {func(d *due.Dynamic) { d.Percent = 0 }, due.Decision{Action: due.Renew, Reason: "LeaseRenewalDue"}, ""},
+		"PercentMost": {func(d *due.Dynamic) { d.Percent = 90 }, due.Decision{Next: 90 * minute}, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -148,6 +173,9 @@ func TestCertificate(t *testing.T) {
 	}{
 		"Offset":       {func(*due.Certificate) {}, 0, due.Decision{Next: 70 * hour}, ""},
 		"OffsetJitter": {func(*due.Certificate) {}, 0.5, due.Decision{Next: 70*hour + 30*minute}, "half of 5 % of the 20 hours"},
+		"MinTTL":       {func(c *due.Certificate) { c.MinTTL = 40 * hour }, 0, due.Decision{Next: 48 * hour}, "50 hours less 5 % of the 40"},
+		"MinTTLSmall":  {func(c *due.Certificate) { c.MinTTL = hour }, 0, due.Decision{Next: 70 * hour}, "the offset comes first"},
+		"MinTTLLong":   {func(c *due.Certificate) { c.MinTTL = 100 * hour }, 0, due.Decision{Next: 70 * hour}, "no certificate is as long"},
 		"InWindow":     {func(c *due.Certificate) { c.Now = now.Add(70 * hour) }, 0, sync("InRenewalWindow"), ""},
 		"Percent":      {func(c *due.Certificate) { c.Offset, c.Percent = 0, 67 }, 0, due.Decision{Next: 57 * hour}, ""},
 		"Plain":        {func(c *due.Certificate) { c.Offset = 0 }, 0, due.Decision{Next: 85 * hour}, "the last 5 % of 100 hours"},

@@ -15,6 +15,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
 )
 
@@ -29,12 +30,11 @@ type Options struct {
 	Events      Recorder
 	Drift       Drift                       // tells of Secrets that others changed; nil: they are compared by the time
 	Announced   Announcements               // nil: instantUpdates is without effect
-	Metrics     *Metrics                    // nil: none
+	Metrics     *telemetry.Operator         // nil: none
 	ExcludeRaw  bool                        // for all objects
 	Workers     int                         // objects of one kind that are worked on at once; 0: 100
 	Backoff     lease.Backoff               // between failed attempts for one object; zero: 5s growing by 1.5 to 60s, half of it random
 	Random      lease.Rand                  // nil: math/rand/v2
-	Mine        func(namespace string) bool // whether objects of a namespace are this process's; nil: all are
 	Process     string                      // UID of the operator's pod, for the statuses that tell it
 }
 
@@ -47,9 +47,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
-	}
-	if o.Mine == nil {
-		o.Mine = func(string) bool { return true }
 	}
 	return o
 }
@@ -73,6 +70,7 @@ func LoginWith(s *session.Sessions) Login {
 type Session interface {
 	Identified
 	Exchanger
+	Holder
 	Keeper
 }
 
@@ -85,7 +83,12 @@ type Identified interface {
 // Exchanger sends requests whose answers are for one object alone.
 type Exchanger interface {
 	Do(ctx context.Context, r vault.Request) (*vault.Response, error)
+}
+
+// Holder knows the token that leases end with, and keeps it for them.
+type Holder interface {
 	Hold(until time.Time)
+	Token() vault.TokenState
 }
 
 // Keeper reads what all objects of a session share.
@@ -102,14 +105,15 @@ type Destination interface {
 
 // Writer compares and writes the data of Secrets.
 type Writer interface {
-	Look(ctx context.Context, owner client.Object, d v1beta1.Destination) (destination.Found, error)
+	Look(ctx context.Context, owner client.Object, d v1beta1.Destination) (*destination.Found, error)
 	Apply(ctx context.Context, owner client.Object, d v1beta1.Destination, data destination.Data) (destination.Written, error)
 }
 
-// Remover gives Secrets up: that of an object which is deleted, and those that an
-// object wrote under another name before.
+// Remover gives Secrets up: that of an object which is deleted, those that an object
+// wrote under another name before, and that of an object which has no data any more.
 type Remover interface {
 	Release(ctx context.Context, owner client.Object, d v1beta1.Destination) error
+	Remove(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 	Prune(ctx context.Context, owner client.Object, keep string) error
 }
 

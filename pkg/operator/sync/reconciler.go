@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -26,9 +27,8 @@ type worker interface {
 	// sync makes the Secret of an object what it should be. It changes the status of
 	// the visit's object in place, and its conditions except for those of every kind.
 	sync(ctx context.Context, v *visit) outcome
-	// release ends what an object caused, when it is deleted or gone. The object of
-	// the visit is nil where it is gone. An error is tried again, and must not depend
-	// on Vault.
+	// release ends what an object caused outside of this process, when it is deleted.
+	// An error is tried again; it must not depend on Vault.
 	release(ctx context.Context, v *visit) error
 }
 
@@ -36,6 +36,12 @@ type worker interface {
 type definition interface {
 	name() string // as in the API
 	empty() client.Object
+}
+
+// forgetful is a kind that keeps something of its objects in this process: memory.own.
+type forgetful interface {
+	// forget lets it go. The object is gone, or another process's now.
+	forget(m *memory)
 }
 
 // Reconciler looks at the objects of one kind.
@@ -54,15 +60,13 @@ func newReconciler(o Options, k kind, finalizer string) *Reconciler {
 // Reconcile implements reconcile.Reconciler. It returns only errors of the API
 // server, which the controller's own backoff answers.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
-	if !r.o.Mine(q.Namespace) {
-		return reconcile.Result{}, nil
-	}
 	v, err := r.open(ctx, q.NamespacedName)
 	switch {
 	case err != nil:
 		return reconcile.Result{}, err
 	case v.object == nil:
-		return reconcile.Result{}, r.gone(ctx, v)
+		r.forget(v.name)
+		return reconcile.Result{}, nil
 	case !v.object.GetDeletionTimestamp().IsZero():
 		return reconcile.Result{}, r.end(ctx, v)
 	}
@@ -120,17 +124,26 @@ func (r *Reconciler) end(ctx context.Context, v *visit) error {
 	if err := r.o.Destination.Release(ctx, v.object, *v.parts.destination); err != nil {
 		return err
 	}
-	err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) })
-	return client.IgnoreNotFound(err)
+	if err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) }); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	r.forget(v.name)
+	return nil
 }
 
-// gone forgets an object that is not there any more.
-func (r *Reconciler) gone(ctx context.Context, v *visit) error {
-	err := r.kind.release(ctx, v)
-	r.memories.drop(v.name)
-	r.o.Metrics.drop(r.kind.name(), v.name)
-	return err
+// forget lets go what this process keeps of an object.
+func (r *Reconciler) forget(name types.NamespacedName) {
+	m := r.memories.drop(name)
+	if k, ok := r.kind.(forgetful); ok && m != nil && m.own != nil {
+		k.forget(m)
+	}
+	if r.o.Metrics != nil {
+		r.o.Metrics.Status.DeleteLabelValues(r.controller(), name.Name, name.Namespace)
+	}
 }
+
+// controller is the name that metrics have for the reconciler.
+func (r *Reconciler) controller() string { return strings.ToLower(r.kind.name()) }
 
 // conclude writes what a visit has found, where it is something new.
 func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconcile.Result, error) {
@@ -145,7 +158,7 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 	if o.State == status.Done && !o.silent {
 		v.served()
 	}
-	r.o.Metrics.visited(v, o)
+	r.count(v, o)
 	if err := v.save(ctx); err != nil {
 		return reconcile.Result{}, err
 	}

@@ -19,8 +19,7 @@ import (
 const usage = `usage: lab COMMAND
 
 commands:
-  build [TARGET...]  build what is missing: all that the tests need, or the named
-                     targets; "bench" adds the vault agent to compare with
+  build [TARGET...]  build what is missing: everything, or the named targets
   status             show each target, its path and its size
   up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
                      print how to reach them, stop them on interrupt

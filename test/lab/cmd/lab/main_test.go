@@ -21,8 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const wantUsage = `usage: lab COMMAND
 
 commands:
-  build [TARGET...]  build what is missing: all that the tests need, or the named
-                     targets; "bench" adds the vault agent to compare with
+  build [TARGET...]  build what is missing: everything, or the named targets
   status             show each target, its path and its size
   up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
                      print how to reach them, stop them on interrupt
@@ -41,7 +40,7 @@ func TestRunBadInput(t *testing.T) {
 		"Nothing":         {wantErr: "expected a command: build, status or up", output: wantUsage},
 		"Unknown command": {args: []string{"down"}, wantErr: `unknown command "down": expected build, status or up`},
 		"Unknown flag":    {args: []string{"-x"}, wantErr: "flag provided but not defined: -x", output: "flag provided but not defined: -x\n" + wantUsage},
-		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected bench or one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`},
+		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`},
 		"Help":            {args: []string{"-h"}, wantErr: flag.ErrHelp.Error(), output: wantUsage},
 	}
 	for name, tc := range cases {
