@@ -146,7 +146,7 @@ func (w *Writer) remove(ctx context.Context, s *corev1.Secret) error {
 func (w *Writer) patch(ctx context.Context, f *Found, want *corev1.Secret, claim bool) (Written, error) {
 	version := f.live.ResourceVersion
 	if claim {
-		claimed, err := w.claim(ctx, f, len(want.OwnerReferences) > 0 || f.owner.owns(f.live))
+		claimed, err := w.claim(ctx, f)
 		if err != nil {
 			return Written{}, err
 		}
@@ -168,9 +168,9 @@ func (w *Writer) patch(ctx context.Context, f *Found, want *corev1.Secret, claim
 
 // claim makes our server-side apply the one that has written what is to be removed,
 // and returns the version of the Secret after that. Its data does not change.
-func (w *Writer) claim(ctx context.Context, f *Found, refs bool) (string, error) {
+func (w *Writer) claim(ctx context.Context, f *Found) (string, error) {
 	body, err := json.Marshal([]map[string]any{
-		{"op": "add", "path": "/metadata/managedFields", "value": f.fields.claimed(f.live, f.whole(), refs, metav1.Now())},
+		{"op": "add", "path": "/metadata/managedFields", "value": f.fields.claimed(f.live, f.whole(), f.refs(), metav1.Now())},
 		// The API server compares this with the version that there is.
 		{"op": "replace", "path": "/metadata/resourceVersion", "value": f.live.ResourceVersion},
 	})

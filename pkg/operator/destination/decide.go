@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 )
@@ -107,6 +108,14 @@ func (f *Found) refsDiffer(want *corev1.Secret) bool {
 		return mine
 	}
 	return len(f.live.OwnerReferences) != len(want.OwnerReferences) || mine != (len(want.OwnerReferences) > 0)
+}
+
+// refs are the owners that the object may remove: all where it is the only one, and
+// else itself.
+func (f *Found) refs() []metav1.OwnerReference {
+	return slices.DeleteFunc(slices.Clone(f.live.OwnerReferences), func(ref metav1.OwnerReference) bool {
+		return !f.whole()[partLabels] && !f.owner.refersTo(ref)
+	})
 }
 
 // surplus returns the keys of a part that are to go: with merge, and of metadata

@@ -112,9 +112,8 @@ func (f fields) removable(p part, key string, merge bool) bool {
 }
 
 // claimed returns managed fields in which our server-side apply has written what is
-// ours, and every key of some parts. The owner references are part of what is ours
-// if refs is set.
-func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs bool, now metav1.Time) []metav1.ManagedFieldsEntry {
+// ours, every key of the parts that are taken as a whole, and some owners.
+func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs []metav1.OwnerReference, now metav1.Time) []metav1.ManagedFieldsEntry {
 	tree := map[string]any{}
 	for p := range parts {
 		for _, key := range p.keys(s) {
@@ -123,11 +122,8 @@ func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs bool, now meta
 			}
 		}
 	}
-	for _, ref := range s.OwnerReferences {
-		if refs {
-			id, _ := json.Marshal(map[string]string{"uid": string(ref.UID)}) // texts always encode
-			put(tree, "f:metadata", "f:ownerReferences", "k:"+string(id))
-		}
+	for _, ref := range refs {
+		put(tree, refPath(ref)...)
 	}
 	return append(f.others(whole, refs), metav1.ManagedFieldsEntry{
 		Manager: Manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1", Time: &now,
@@ -135,9 +131,14 @@ func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs bool, now meta
 	})
 }
 
-// others returns the entries of other managers without the parts that are taken
-// from them.
-func (f fields) others(whole [parts]bool, refs bool) []metav1.ManagedFieldsEntry {
+// refPath is where an owner lies among the fields of a manager.
+func refPath(ref metav1.OwnerReference) []string {
+	id, _ := json.Marshal(map[string]string{"uid": string(ref.UID)}) // texts always encode
+	return []string{"f:metadata", "f:ownerReferences", "k:" + string(id)}
+}
+
+// others returns the entries of other managers without what is taken from them.
+func (f fields) others(whole [parts]bool, refs []metav1.OwnerReference) []metav1.ManagedFieldsEntry {
 	var rest []metav1.ManagedFieldsEntry
 	for _, e := range f.entries {
 		if e.ours() {
@@ -149,8 +150,8 @@ func (f fields) others(whole [parts]bool, refs bool) []metav1.ManagedFieldsEntry
 				cut(tree, p.path()...)
 			}
 		}
-		if refs {
-			cut(tree, "f:metadata", "f:ownerReferences")
+		for _, ref := range refs {
+			cut(tree, refPath(ref)...)
 		}
 		if len(tree) > 0 {
 			e.raw.FieldsV1 = encode(tree)

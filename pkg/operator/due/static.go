@@ -18,11 +18,12 @@ type Static struct {
 	Recorded     bool  // the status holds a MAC: it was written before
 	Changed      bool  // Vault's data is not what was written last
 	Drifted      bool  // the Secret's data is not
+	Watched      bool  // new data and changes of the Secret cause a look by themselves
 	RefreshAfter time.Duration
 }
 
-// Judge decides whether the Secret is written, and when Vault is read next. Next
-// is set for every action.
+// Judge decides whether the Secret is written, and when to look again. Next is set
+// for every action, but is 0, never, where changes cause a look by themselves.
 //
 // Applications are restarted when what they would read has changed since it was
 // first written. An edited resource alone restarts nobody.
@@ -49,9 +50,12 @@ func (s Static) sync(reason string) Decision {
 	return Decision{Action: Sync, Reason: reason, Restart: s.Verified && s.Recorded && (s.Changed || s.Drifted)}
 }
 
-// poll is how long Vault is not read. Drift is looked for even where no
-// refreshAfter asks for it.
+// poll is how long nobody looks. Drift is looked for even where no refreshAfter asks
+// for it.
 func (s Static) poll(rnd lease.Rand) time.Duration {
+	if s.Watched {
+		return 0
+	}
 	if s.RefreshAfter <= 0 && s.Verified {
 		return Horizon(DriftPoll, rnd)
 	}

@@ -4,6 +4,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 )
 
@@ -13,7 +14,7 @@ type Kinds struct{ all []*Reconciler }
 // New makes the reconcilers. They work once a manager runs them.
 func New(o Options) *Kinds {
 	o = o.withDefaults()
-	return &Kinds{all: []*Reconciler{newReconciler(o, newStatic(o))}}
+	return &Kinds{all: []*Reconciler{newReconciler(o, &static{o}, v1beta1.FinalizerVaultStaticSecret)}}
 }
 
 // SetupWithManager registers the reconcilers.

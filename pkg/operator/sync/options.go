@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
@@ -28,7 +29,7 @@ type Options struct {
 	Restarts    Restarts
 	Key         mac.Key
 	Events      Recorder
-	Drift       Drift                       // tells of Secrets that others changed; nil: they are compared by the time
+	Drift       func(kind string) handler.EventHandler // of a watch of Secrets' metadata; nil: they are compared by the time
 	Announced   Announcements               // nil: instantUpdates is without effect
 	Metrics     *telemetry.Operator         // nil: none
 	ExcludeRaw  bool                        // for all objects
@@ -106,7 +107,7 @@ type Destination interface {
 // Writer compares and writes the data of Secrets.
 type Writer interface {
 	Look(ctx context.Context, owner client.Object, d v1beta1.Destination) (*destination.Found, error)
-	Apply(ctx context.Context, owner client.Object, d v1beta1.Destination, data destination.Data) (destination.Written, error)
+	Apply(ctx context.Context, f *destination.Found, d destination.Data) (destination.Written, error)
 }
 
 // Remover gives Secrets up: that of an object which is deleted, those that an object
@@ -114,7 +115,7 @@ type Writer interface {
 type Remover interface {
 	Release(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 	Remove(ctx context.Context, owner client.Object, d v1beta1.Destination) error
-	Prune(ctx context.Context, owner client.Object, keep string) error
+	Prune(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 }
 
 // Restarts restarts workloads; [rollout.Restarter] is one.

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -35,9 +37,24 @@ func (r *Reconciler) SetupWithManager(m manager.Manager) error {
 	for _, referred := range []client.Object{&v1beta1.VaultAuth{}, &v1beta1.VaultAuthGlobal{}, &v1beta1.VaultConnection{}} {
 		b = b.Watches(referred, r.stranded(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
 	}
+	if r.o.Drift != nil {
+		secrets := &metav1.PartialObjectMetadata{}
+		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		b = b.WatchesMetadata(secrets, r.o.Drift(r.kind.name()))
+	}
+	if err := m.Add(manager.RunnableFunc(r.finish)); err != nil {
+		return fmt.Errorf("set up the controller of %s: %w", r.kind.name(), err)
+	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller of %s: %w", r.kind.name(), err)
 	}
+	return nil
+}
+
+// finish lets go what is kept of all objects, when the manager ends.
+func (r *Reconciler) finish(ctx context.Context) error {
+	<-ctx.Done()
+	r.memories.each(func(*memory) bool { return true }, r.forget)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shape"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
@@ -55,6 +56,7 @@ type round struct {
 	reading *reading
 	notify  func()
 	edited  bool // the object is not what the last visit saw
+	every   time.Duration
 	used    map[place]bool
 	logins  map[string]Session // by Vault namespace
 	got     contents
@@ -72,7 +74,7 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 	print := fingerprint(v)
 	r := &round{
 		v: v, reading: mine, notify: func() { wake(name) }, edited: seen && mine.object != print,
-		used: map[place]bool{}, logins: map[string]Session{},
+		every: want[0].interval, used: map[place]bool{}, logins: map[string]Session{},
 	}
 	for _, s := range want {
 		if bad := r.source(ctx, s); bad != nil {
@@ -81,7 +83,7 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 	}
 	mine.object = print
 	mine.keep(r.used)
-	k.follow(v, r, want)
+	k.follow(v, r)
 	return &r.got, nil
 }
 
@@ -263,7 +265,7 @@ func (r *round) confirm(p place, state secret.State, opened bool) {
 	switch {
 	case r.edited:
 		p.session.Announce(p.query, 0)
-	case opened && state.Response != nil && state.Read.Before(r.newest(p)):
+	case opened && state.Response != nil && state.Read.Before(r.newest()):
 		p.session.Announce(p.query, confirmSpread)
 	}
 }
@@ -271,15 +273,15 @@ func (r *round) confirm(p place, state secret.State, opened bool) {
 // newest is from when on data counts as new for an object that was not looked at
 // before: from when it was there, or this process, whichever is later. One that is
 // polled accepts what a poll would not have found out either.
-func (r *round) newest(p place) time.Time {
+func (r *round) newest() time.Time {
 	since := r.v.r.bell.since()
 	if r.v.object.GetCreationTimestamp().After(since) {
 		since = r.v.memory.since
 	}
-	if every := r.interval(p); every != secret.Never && time.Now().Add(-every).Before(since) {
-		return time.Now().Add(-every)
+	if r.every == secret.Never {
+		return since
 	}
-	return since
+	return lease.Earliest(since, time.Now().Add(-r.every))
 }
 
 // versionOf is the version of a secret of kv-v2; 0 for any other.

@@ -1,0 +1,149 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/shape"
+)
+
+// write makes the Secret of what the sources hold.
+func (k *static) write(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, plan *shape.Plan, got *contents) outcome {
+	answer, err := shape.Combine(got.sources, s.Spec.ConflictPolicy)
+	switch {
+	case errors.Is(err, shape.ErrConflict):
+		return v.unsynced(stuck(v1beta1.ReasonKeyConflict, err))
+	case err != nil:
+		return v.unsynced(stuck(v1beta1.ReasonSecretDataBuilderError, err))
+	}
+	out, bad := v.build(plan, answer)
+	if bad != nil {
+		return *bad
+	}
+	found, bad := v.look(ctx)
+	if bad != nil {
+		return *bad
+	}
+	next, bad := k.deliver(ctx, v, s, found, out, got)
+	if bad != nil {
+		return *bad
+	}
+	const message = "the Secret has what Vault holds"
+	v.synced(message)
+	return done(v1beta1.ReasonSynced, message, next)
+}
+
+// deliver writes the data, where that changes anything, and restarts who uses it. It
+// returns when to look again.
+func (k *static) deliver(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, found *destination.Found, out *shape.Output, got *contents) (time.Duration, *outcome) {
+	before := found.Data(out.Data)
+	compared := k.compare(s, out.Data, before)
+	decision := k.judge(v, s, found, compared)
+	if decision.Action == due.Absent {
+		o := v.absent(decision)
+		return 0, &o
+	}
+	// It is applied even where the data is as it was: labels and annotations may not
+	// be. What would change nothing is not sent.
+	written, err := k.o.Destination.Apply(ctx, found, destination.Data{Values: out.Data, Labels: out.Labels, Annotations: out.Annotations})
+	v.count(written, err)
+	if err != nil {
+		o := v.refused(err)
+		return 0, &o
+	}
+	k.record(v, s, compared, written, decision, got)
+	if decision.Action == due.Sync {
+		v.prune(ctx)
+	}
+	hash := k.o.Key.Text(out.Data)
+	return due.Soonest(decision.Next, v.restart(ctx, change{restart: decision.Restart, keys: differing(before, out.Data), hash: hash})), nil
+}
+
+// compare judges the data by the hash in the status. Without one nothing is known.
+func (k *static) compare(s *v1beta1.VaultStaticSecret, fresh, current map[string][]byte) mac.Comparison {
+	if !s.Spec.HMAC() {
+		return mac.Comparison{}
+	}
+	return k.o.Key.Compare(s.Status.SecretMAC, fresh, current)
+}
+
+func (k *static) judge(v *visit, s *v1beta1.VaultStaticSecret, found *destination.Found, c mac.Comparison) due.Decision {
+	every, _ := s.Spec.RefreshAfter.Parse() // it was parsed before
+	return due.Static{
+		Verified: s.Spec.HMAC(), Generation: s.Generation, Synced: s.Status.LastGeneration, Forced: v.forced(),
+		Create: s.Spec.Destination.Create, Missing: !found.Exists(), Recorded: c.Recorded, Changed: c.Changed, Drifted: c.Drifted,
+		Watched: k.o.Drift != nil && s.Spec.Destination.Create, RefreshAfter: every,
+	}.Judge(k.o.Random)
+}
+
+// record puts what was done into the status, where anything was.
+func (k *static) record(v *visit, s *v1beta1.VaultStaticSecret, c mac.Comparison, w destination.Written, d due.Decision, got *contents) {
+	first := s.Status.LastGeneration == 0
+	if w.Changed {
+		now := metav1.NewTime(time.Now().Truncate(time.Second))
+		s.Status.LastSyncTime = &now
+	}
+	if w.Changed || d.Action == due.Sync && s.Spec.HMAC() {
+		v.used(got.first)
+	}
+	s.Status.LastGeneration, s.Status.SecretVersion = s.Generation, got.version
+	s.Status.SecretMAC = c.Text
+	switch {
+	case first:
+		v.did(v1beta1.ReasonSecretSynced, "synced Secret "+quoted(s.Spec.Destination.Name))
+	case w.Changed:
+		v.did(v1beta1.ReasonSecretRotated, fmt.Sprintf("wrote Secret %s: %s", quoted(s.Spec.Destination.Name), orElse(d.Reason, v1beta1.ReasonSecretDataDrift)))
+	}
+}
+
+// missing does what the policy says about a secret that is not there.
+func (k *static) missing(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, got *contents) outcome {
+	policy := orElse(s.Spec.OnMissing, v1beta1.MissingRetain)
+	kept := "what the Secret holds is kept"
+	if policy != v1beta1.MissingRetain {
+		if bad := k.empty_(ctx, v, s, policy, got); bad != nil {
+			return *bad
+		}
+		kept = "the Secret holds no data"
+		if policy == v1beta1.MissingDelete && s.Spec.Destination.Create {
+			kept = "the Secret is deleted"
+		}
+	}
+	err := fmt.Errorf("nothing is in Vault at %s; %s, as onMissing says", strings.Join(got.missing, ", "), kept)
+	o := v.unsynced(stuck(v1beta1.ReasonSecretMissing, err))
+	o.next = due.Horizon(lookAgain, k.o.Random)
+	return o
+}
+
+// empty takes the data away that was written before. A Secret that is not there, or
+// was never written, is left alone.
+func (k *static) empty_(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, policy v1beta1.MissingPolicy, got *contents) *outcome {
+	if s.Status.LastGeneration == 0 {
+		return nil
+	}
+	found, bad := v.look(ctx)
+	if bad != nil || !found.Exists() {
+		return bad
+	}
+	if policy == v1beta1.MissingDelete && s.Spec.Destination.Create {
+		if err := k.o.Destination.Remove(ctx, s, s.Spec.Destination); err != nil {
+			o := v.refused(err)
+			return &o
+		}
+		v.did(v1beta1.ReasonSecretMissing, "deleted Secret "+quoted(s.Spec.Destination.Name))
+		return nil
+	}
+	_, bad = k.deliver(ctx, v, s, found, &shape.Output{Data: map[string][]byte{}}, got)
+	return bad
+}
+
+func quoted(name string) string { return fmt.Sprintf("%q", name) }
