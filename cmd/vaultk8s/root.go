@@ -34,7 +34,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAgentCommand(), newCheckCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newRenderCommand(),
+	root.AddCommand(newAgentCommand(), newCheckCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newMigrateCommand(), newOperatorCommand(), newRenderCommand(),
 		newUninjectCommand(), newVersionCommand())
 	return root
 }

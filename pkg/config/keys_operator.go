@@ -45,6 +45,7 @@ func operatorClusterKeys() []key {
 		row("shard_quota", "int", "0", "shard-quota", atLeast(0, func(c *Config) *int { return &c.Operator.ShardQuota }), "shards that a replica takes at once; more only when nobody else does for 20 seconds; 0 for all"),
 		row("kube_qps", "rate", "0", "kube-client-qps", rate(func(c *Config) *float64 { return &c.Operator.KubeQPS }), "requests per second to the API server; 0 leaves the bound to the API server's own fairness"),
 		row("kube_burst", "int", "0", "kube-client-burst", atLeast(0, func(c *Config) *int { return &c.Operator.KubeBurst }), "requests to the API server at once, above that rate"),
+		row("defaults", "string", "", "defaults-file", text(func(c *Config) *string { return &c.Operator.Defaults }), "file of a VaultConnection and a VaultAuth for the operator's namespace, in YAML; they are kept as they stand there"),
 		row("uninstall", "bool", "false", "uninstall", boolean(func(c *Config) *bool { return &c.Operator.Uninstall }), "free all objects of their finalizers and end, before the operator is removed for good"),
 		row("uninstall_timeout", "duration", "60", "pre-delete-hook-timeout-seconds", duration(func(c *Config) *seconds { return &c.Operator.UninstallTimeout }), "time limit of that"),
 	}

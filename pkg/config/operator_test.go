@@ -25,7 +25,7 @@ func fullOperator() Operator {
 	return Operator{
 		MetricsAddress: "127.0.0.1:8443", MetricsSecure: true, MetricsCert: "/tls/tls.crt", MetricsKey: "/tls/tls.key", PprofAddress: "127.0.0.1:6060",
 		Kubeconfig: "/k/config", Namespace: "vault", PodName: "operator-0", PodUID: "1234", Namespaces: []string{"shop", "bank"},
-		Shards: 4, ShardQuota: 2, KubeQPS: 50.5, KubeBurst: 100, Uninstall: true, UninstallTimeout: 2 * time.Minute,
+		Shards: 4, ShardQuota: 2, KubeQPS: 50.5, KubeBurst: 100, Defaults: "/etc/vaultk8s/defaults.yaml", Uninstall: true, UninstallTimeout: 2 * time.Minute,
 		ClientCacheSize: 7, ClientCacheLocks: 8, PersistenceModel: "direct-encrypted", ConnectionInterval: 30 * time.Second, VaultQPS: 20, VaultBurst: 40,
 		SecretIDFolders: []string{"/secret-ids", "/more"}, MaxConcurrent: 9, MaxConcurrentDynamic: 10, TransformationOptions: []string{"exclude-raw"},
 		BackoffInitial: time.Second, BackoffMax: 2 * time.Minute, BackoffMaxElapsed: time.Hour, BackoffRandomization: 0.25, BackoffMultiplier: 2,

@@ -24,35 +24,40 @@ type Operator struct {
 	Shards      int // parts that namespaces are divided into, each with a Lease
 	ShardQuota  int // parts that a process takes at once; 0: all
 
-	ClientCacheSize        int    // of the old operator; sessions that are held at most
-	ClientCacheLocks       int    // of the old operator; it has no effect
-	PersistenceModel       string // "none", "direct-unencrypted" or "direct-encrypted"
-	MaxConcurrent          int    // objects of one kind that are worked on at a time
-	MaxConcurrentDynamic   int    // of the old operator; the same for VaultDynamicSecrets, 0: MaxConcurrent
-	TransformationOptions  []string
-	VaultAuthOptions       []string
-	BackoffInitial         time.Duration // between attempts on Vault, for one object
-	BackoffMax             time.Duration
-	BackoffMaxElapsed      time.Duration // 0: without an end
-	BackoffRandomization   float64
-	BackoffMultiplier      float64
-	KubeQPS                float64 // requests per second to the API server; 0: no bound of our own
-	KubeBurst              int
-	MinRefreshAfterHVSA    time.Duration // of the old operator; it has no effect
-	VaultQPS               float64       // requests per second to one VaultConnection that names no limit; 0: none
-	VaultBurst             int
-	ConnectionInterval     time.Duration // between looks at the health of a VaultConnection
-	SecretIDFolders        []string      // of files that appRole.secretIDPath may name
-	Uninstall              bool
-	UninstallTimeout       time.Duration
+	ClientCacheSize       int    // of the old operator; sessions that are held at most
+	ClientCacheLocks      int    // of the old operator; it has no effect
+	PersistenceModel      string // "none", "direct-unencrypted" or "direct-encrypted"
+	MaxConcurrent         int    // objects of one kind that are worked on at a time
+	MaxConcurrentDynamic  int    // of the old operator; the same for VaultDynamicSecrets, 0: MaxConcurrent
+	TransformationOptions []string
+	VaultAuthOptions      []string
+	BackoffInitial        time.Duration // between attempts on Vault, for one object
+	BackoffMax            time.Duration
+	BackoffMaxElapsed     time.Duration // 0: without an end
+	BackoffRandomization  float64
+	BackoffMultiplier     float64
+	KubeQPS               float64 // requests per second to the API server; 0: no bound of our own
+	KubeBurst             int
+	MinRefreshAfterHVSA   time.Duration // of the old operator; it has no effect
+	VaultQPS              float64       // requests per second to one VaultConnection that names no limit; 0: none
+	VaultBurst            int
+	ConnectionInterval    time.Duration // between looks at the health of a VaultConnection
+	SecretIDFolders       []string      // of files that appRole.secretIDPath may name
+	Defaults              string        // file of the VaultConnection and VaultAuth named default; "" for none
+	Uninstall             bool
+	UninstallTimeout      time.Duration
 }
 
 // ExcludeRaw tells whether Secrets are to have no key _raw.
-func (o Operator) ExcludeRaw() bool { return slices.Contains(o.TransformationOptions, ExcludeRawOption) }
+func (o Operator) ExcludeRaw() bool {
+	return slices.Contains(o.TransformationOptions, ExcludeRawOption)
+}
 
 // DefaultGlobals tells whether a VaultAuth may take a VaultAuthGlobal that it does
 // not name.
-func (o Operator) DefaultGlobals() bool { return slices.Contains(o.VaultAuthOptions, DefaultGlobalsOption) }
+func (o Operator) DefaultGlobals() bool {
+	return slices.Contains(o.VaultAuthOptions, DefaultGlobalsOption)
+}
 
 // Words of the options that hold several.
 const (

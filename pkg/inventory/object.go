@@ -79,9 +79,10 @@ type Object struct {
 	}
 	Spec   map[string]any
 	Status struct {
-		Conditions []Condition
-		Valid      *bool
-		Error      string
+		Conditions  []Condition
+		SecretLease struct{ ID string } // of a VaultDynamicSecret
+		Valid       *bool
+		Error       string
 	}
 }
 

@@ -94,7 +94,7 @@ func (c *conversion) walk(at []string, value any) {
 	}
 	below, isMap := value.(map[string]any)
 	ours, known := c.chart.ours[key]
-	if isMap && len(below) > 0 && !(known && ours.open && !ours.parent) {
+	if isMap && (len(below) > 0 || len(at) == 0) && !(known && ours.open && !ours.parent) {
 		for _, name := range slices.Sorted(maps.Keys(below)) {
 			c.walk(append(slices.Clone(at), name), below[name])
 		}

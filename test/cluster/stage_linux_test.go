@@ -61,7 +61,8 @@ func (s *stage) play(folder string) {
 
 // try runs kubectl in the namespace.
 func (s *stage) try(args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	// It may wait itself, and tells more about that than a program that is killed.
+	ctx, cancel := context.WithTimeout(s.Context(), patience+time.Minute)
 	defer cancel()
 	out, err := world.cluster.Command(ctx, lab.TargetKubectl, append([]string{"--namespace", s.namespace}, args...)...)
 	return strings.TrimSpace(out), err

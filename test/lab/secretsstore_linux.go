@@ -18,8 +18,13 @@ var secretsStore []byte
 // the help of providers. It returns when the kubelet knows the driver. Kinds and roles
 // are those that the driver's own module brings.
 func (c *Cluster) InstallSecretsStore(ctx context.Context) error {
-	for name, t := range map[string]Target{"registrar:1": TargetRegistrar, "secrets-store-csi-driver:1": TargetSecretsStore} {
-		i := Image{Name: "lab.local/" + name, Entrypoint: []string{"/" + string(t)}, Files: map[string]string{"/" + string(t): c.programs[t]}}
+	for _, t := range []Target{TargetRegistrar, TargetSecretsStore} {
+		// The driver runs mount and umount.
+		i, err := Busybox(ctx, "lab.local/"+string(t)+":1")
+		if err != nil {
+			return err
+		}
+		i.Entrypoint, i.Files["/"+string(t)] = []string{"/" + string(t)}, c.programs[t]
 		if err := c.LoadImage(ctx, i); err != nil {
 			return err
 		}

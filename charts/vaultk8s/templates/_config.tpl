@@ -99,6 +99,7 @@ operator:
 {{- range $key, $value := dict "client_cache_size" $o.clientCache.cacheSize "client_cache_num_locks" $o.clientCache.numLocks "max_concurrent_reconciles" $o.maxConcurrentReconciles "kube_qps" $o.kubeClient.qps "kube_burst" $o.kubeClient.burst -}}
 {{- if not (kindIs "invalid" $value) }}{{ $_ := set $c $key $value }}{{ end -}}
 {{- end -}}
+{{- if eq (include "vaultk8s.operator.keeps" .) "true" }}{{ $_ := set $c "defaults" "/etc/vaultk8s/defaults.yaml" }}{{ end -}}
 {{- mergeOverwrite $c ($o.config | default dict) | toYaml -}}
 {{- end -}}
 
@@ -127,5 +128,7 @@ operator:
 {{/* What of the shared file a mode reads, so that only its own pods start anew. Arguments: root, mode. */}}
 {{- define "vaultk8s.config.checksum" -}}
 {{- $c := include "vaultk8s.config" .root | fromYaml -}}
-{{- pick $c "vault" "log" .mode | toJson | sha256sum -}}
+{{- $read := pick $c "vault" "log" .mode | toJson -}}
+{{- if eq .mode "operator" -}}{{- $read = print $read (include "vaultk8s.operator.defaults" .root) -}}{{- end -}}
+{{- sha256sum $read -}}
 {{- end -}}

@@ -91,7 +91,7 @@ func (w *Writer) try(ctx context.Context, f *Found, want *corev1.Secret) (Writte
 	case stepRecreate:
 		return w.recreate(ctx, f, want)
 	case stepApply:
-		return w.patch(ctx, f, want, d.claim)
+		return w.change(ctx, f, want, d.strip)
 	default:
 		return Written{Version: f.live.ResourceVersion}, nil
 	}
@@ -142,45 +142,40 @@ func (w *Writer) remove(ctx context.Context, s *corev1.Secret) error {
 	return nil
 }
 
-// patch applies fields to the Secret that was looked at, and to no other version.
-func (w *Writer) patch(ctx context.Context, f *Found, want *corev1.Secret, claim bool) (Written, error) {
-	version := f.live.ResourceVersion
-	if claim {
-		claimed, err := w.claim(ctx, f)
-		if err != nil {
+// change applies fields to the Secret that was looked at, and removes what that
+// leaves. One that is to be taken over must be of that version still; for one that
+// is the object's already it does not matter what others have just written.
+func (w *Writer) change(ctx context.Context, f *Found, want *corev1.Secret, strip map[string]any) (Written, error) {
+	want.UID = f.live.UID
+	if f.want.Create && !f.owned() {
+		want.ResourceVersion = f.live.ResourceVersion
+	}
+	s, err := w.patch(ctx, f, types.ApplyPatchType, want, client.ForceOwnership)
+	if err != nil {
+		return Written{}, err
+	}
+	if len(strip) > 0 {
+		// Server-side apply has made a version of its own.
+		if metadata, ok := strip["metadata"].(map[string]any); ok && metadata["resourceVersion"] != nil {
+			metadata["resourceVersion"] = s.ResourceVersion
+		}
+		if s, err = w.patch(ctx, f, types.MergePatchType, strip); err != nil {
 			return Written{}, err
 		}
-		version = claimed
 	}
-	want.UID, want.ResourceVersion = f.live.UID, version
-	body, err := json.Marshal(want)
-	if err != nil {
-		return Written{}, fmt.Errorf("write secret %s: it cannot be encoded", f.key())
-	}
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name}}
-	err = w.client.Patch(ctx, s, client.RawPatch(types.ApplyPatchType, body), client.FieldOwner(Manager), client.ForceOwnership)
-	if err != nil {
-		return Written{}, refused(fmt.Sprintf("write secret %s", f.key()), err)
-	}
-	w.ledger.know(f.key(), f.owner, s)
 	return Written{Changed: s.ResourceVersion != f.live.ResourceVersion, Version: s.ResourceVersion}, nil
 }
 
-// claim makes our server-side apply the one that has written what is to be removed,
-// and returns the version of the Secret after that. Its data does not change.
-func (w *Writer) claim(ctx context.Context, f *Found) (string, error) {
-	body, err := json.Marshal([]map[string]any{
-		{"op": "add", "path": "/metadata/managedFields", "value": f.fields.claimed(f.live, f.whole(), f.refs(), metav1.Now())},
-		// The API server compares this with the version that there is.
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": f.live.ResourceVersion},
-	})
+// patch sends a patch, and takes down what the Secret is after it.
+func (w *Writer) patch(ctx context.Context, f *Found, kind types.PatchType, content any, o ...client.PatchOption) (*corev1.Secret, error) {
+	body, err := json.Marshal(content)
 	if err != nil {
-		return "", fmt.Errorf("claim the fields of secret %s: %w", f.key(), err)
+		return nil, fmt.Errorf("write secret %s: it cannot be encoded", f.key())
 	}
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: f.key().Namespace, Name: f.key().Name}}
-	if err := w.client.Patch(ctx, s, client.RawPatch(types.JSONPatchType, body), client.FieldOwner(Manager)); err != nil {
-		return "", refused(fmt.Sprintf("claim the fields of secret %s", f.key()), err)
+	if err := w.client.Patch(ctx, s, client.RawPatch(kind, body), append(o, client.FieldOwner(Manager))...); err != nil {
+		return nil, refused(fmt.Sprintf("write secret %s", f.key()), err)
 	}
 	w.ledger.know(f.key(), f.owner, s)
-	return s.ResourceVersion, nil
+	return s, nil
 }

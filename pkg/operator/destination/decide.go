@@ -20,11 +20,11 @@ const (
 	stepRecreate      // what cannot be changed in place differs
 )
 
-// decision is a step, and whether fields have to be claimed before it, because the
-// step removes what server-side apply would leave to others.
+// decision is a step, and the keys that have to be removed by name after it, because
+// server-side apply leaves them to others.
 type decision struct {
 	step  step
-	claim bool
+	strip map[string]any // a merge patch; nil: none
 }
 
 // decide compares the Secret that is there with the wanted one. It may keep the
@@ -50,7 +50,7 @@ func (f *Found) decide(want *corev1.Secret) (decision, error) {
 	if !data && !f.metadataDiffers(want) {
 		return decision{}, nil
 	}
-	return decision{step: stepApply, claim: f.needsClaim(want)}, nil
+	return decision{step: stepApply, strip: f.strip(want)}, nil
 }
 
 // recreate is allowed for a Secret that is the object's alone.
@@ -110,14 +110,6 @@ func (f *Found) refsDiffer(want *corev1.Secret) bool {
 	return len(f.live.OwnerReferences) != len(want.OwnerReferences) || mine != (len(want.OwnerReferences) > 0)
 }
 
-// refs are the owners that the object may remove: all where it is the only one, and
-// else itself.
-func (f *Found) refs() []metav1.OwnerReference {
-	return slices.DeleteFunc(slices.Clone(f.live.OwnerReferences), func(ref metav1.OwnerReference) bool {
-		return !f.whole()[partLabels] && !f.owner.refersTo(ref)
-	})
-}
-
 // surplus returns the keys of a part that are to go: with merge, and of metadata
 // that is not the object's, only those that we have written.
 func (f *Found) surplus(p part, want *corev1.Secret) []string {
@@ -135,11 +127,41 @@ func (f *Found) whole() [parts]bool {
 	return [parts]bool{partData: true, partLabels: f.want.Create, partAnnotations: f.want.Create}
 }
 
-func (f *Found) needsClaim(want *corev1.Secret) bool {
+// strip is the merge patch that removes what server-side apply would leave.
+func (f *Found) strip(want *corev1.Secret) map[string]any {
+	var gone [parts]map[string]any
 	for p := range parts {
-		if slices.ContainsFunc(f.surplus(p, want), func(key string) bool { return !f.fields.removable(p, key, !f.whole()[p]) }) {
-			return true
+		gone[p] = map[string]any{}
+		for _, key := range f.surplus(p, want) {
+			if f.fields.strip(p, key, !f.whole()[p]) {
+				gone[p][key] = nil
+			}
 		}
 	}
-	return f.refsDiffer(want) && len(f.live.OwnerReferences) > 0
+	metadata := map[string]any{}
+	if f.refsDiffer(want) && len(f.live.OwnerReferences) > 0 {
+		// A list is replaced as a whole, so it must be the one that was looked at.
+		metadata["ownerReferences"], metadata["resourceVersion"] = f.refs(want), f.live.ResourceVersion
+	}
+	patch := map[string]any{}
+	add(patch, "data", gone[partData])
+	add(metadata, "labels", gone[partLabels])
+	add(metadata, "annotations", gone[partAnnotations])
+	add(patch, "metadata", metadata)
+	return patch
+}
+
+func add(to map[string]any, key string, part map[string]any) {
+	if len(part) > 0 {
+		to[key] = part
+	}
+}
+
+// refs are the owners that stay: those that are wanted where the object is the only
+// one, and else the others.
+func (f *Found) refs(want *corev1.Secret) []metav1.OwnerReference {
+	if f.whole()[partLabels] {
+		return append([]metav1.OwnerReference{}, want.OwnerReferences...)
+	}
+	return slices.DeleteFunc(slices.Clone(f.live.OwnerReferences), f.owner.refersTo)
 }

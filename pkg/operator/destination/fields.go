@@ -93,112 +93,24 @@ func (f fields) ours(p part, key string) bool {
 	return slices.ContainsFunc(f.entries, func(e entry) bool { return e.ours() && e.has(p, key) })
 }
 
-// removable tells whether our next server-side apply removes a key that it does not
-// name: it does what its entry has, unless another entry has it too. With merge
-// that is meant to save what others have written; what we have written in another
-// way has to be claimed in either case.
-func (f fields) removable(p part, key string, merge bool) bool {
-	mine := false
+// strip tells whether a key that is to go has to be removed by name: server-side
+// apply removes what its entry has, unless another entry has it too. With merge,
+// what others have written as well stays.
+func (f fields) strip(p part, key string, merge bool) bool {
+	applied, written, foreign := false, false, false
 	for _, e := range f.entries {
 		switch {
 		case !e.has(p, key):
 		case e.applied():
-			mine = true
-		case !merge || e.ours():
-			return false
+			applied = true
+		case e.ours():
+			written = true
+		default:
+			foreign = true
 		}
 	}
-	return mine
-}
-
-// claimed returns managed fields in which our server-side apply has written what is
-// ours, every key of the parts that are taken as a whole, and some owners.
-func (f fields) claimed(s *corev1.Secret, whole [parts]bool, refs []metav1.OwnerReference, now metav1.Time) []metav1.ManagedFieldsEntry {
-	tree := map[string]any{}
-	for p := range parts {
-		for _, key := range p.keys(s) {
-			if whole[p] || f.ours(p, key) {
-				put(tree, append(p.path(), "f:"+key)...)
-			}
-		}
+	if merge {
+		return written && !foreign
 	}
-	for _, ref := range refs {
-		put(tree, refPath(ref)...)
-	}
-	return append(f.others(whole, refs), metav1.ManagedFieldsEntry{
-		Manager: Manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "v1", Time: &now,
-		FieldsType: "FieldsV1", FieldsV1: encode(tree),
-	})
-}
-
-// refPath is where an owner lies among the fields of a manager.
-func refPath(ref metav1.OwnerReference) []string {
-	id, _ := json.Marshal(map[string]string{"uid": string(ref.UID)}) // texts always encode
-	return []string{"f:metadata", "f:ownerReferences", "k:" + string(id)}
-}
-
-// others returns the entries of other managers without what is taken from them.
-func (f fields) others(whole [parts]bool, refs []metav1.OwnerReference) []metav1.ManagedFieldsEntry {
-	var rest []metav1.ManagedFieldsEntry
-	for _, e := range f.entries {
-		if e.ours() {
-			continue
-		}
-		tree := maps.Clone(e.tree)
-		for p := range parts {
-			if whole[p] {
-				cut(tree, p.path()...)
-			}
-		}
-		for _, ref := range refs {
-			cut(tree, refPath(ref)...)
-		}
-		if len(tree) > 0 {
-			e.raw.FieldsV1 = encode(tree)
-			rest = append(rest, e.raw)
-		}
-	}
-	return rest
-}
-
-func encode(tree map[string]any) *metav1.FieldsV1 {
-	encoded, _ := json.Marshal(tree) // maps of maps always encode
-	return metav1.NewFieldsV1(string(encoded))
-}
-
-// put makes a way of maps.
-func put(tree map[string]any, path ...string) {
-	for _, step := range path {
-		next, ok := tree[step].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			tree[step] = next
-		}
-		tree = next
-	}
-}
-
-// cut removes the end of a way of maps, and those on it that are empty then. The
-// maps below the first are copied.
-func cut(tree map[string]any, path ...string) {
-	if len(path) == 1 {
-		delete(tree, path[0])
-		return
-	}
-	below, ok := tree[path[0]].(map[string]any)
-	if !ok {
-		return
-	}
-	below = maps.Clone(below)
-	cut(below, path[1:]...)
-	tree[path[0]] = below
-	if len(below) == 0 || len(below) == 1 && hasSelf(below) {
-		delete(tree, path[0])
-	}
-}
-
-// hasSelf tells whether the map itself is among what a manager has written.
-func hasSelf(tree map[string]any) bool {
-	_, ok := tree["."]
-	return ok
+	return written || foreign || !applied
 }

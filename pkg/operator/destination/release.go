@@ -2,7 +2,6 @@ package destination
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -59,8 +58,8 @@ func (w *Writer) Prune(ctx context.Context, object client.Object, d v1beta1.Dest
 // letGo ends what an object has to do with a Secret, if that is its own.
 func (w *Writer) letGo(ctx context.Context, o owner, d v1beta1.Destination) error {
 	f := &Found{want: d, owner: o}
+	defer w.ledger.drop(f.key())
 	err := w.read(ctx, f)
-	w.ledger.drop(f.key())
 	if err != nil || f.live == nil || !f.owned() {
 		return err
 	}
@@ -84,7 +83,7 @@ func (w *Writer) withdraw(ctx context.Context, f *Found) error {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: f.key().Namespace, Name: f.key().Name},
 	}
-	_, err := w.patch(ctx, f, nothing, f.needsClaim(nothing))
+	_, err := w.change(ctx, f, nothing, f.strip(nothing))
 	return err
 }
 
@@ -94,14 +93,8 @@ func (w *Writer) unmark(ctx context.Context, f *Found) error {
 	for key := range maps.Keys(ownerLabels()) {
 		gone[key] = nil
 	}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{
+	_, err := w.patch(ctx, f, types.MergePatchType, map[string]any{"metadata": map[string]any{
 		"resourceVersion": f.live.ResourceVersion, "labels": gone, "ownerReferences": nil,
 	}})
-	if err != nil {
-		return fmt.Errorf("retain secret %s: %w", f.key(), err)
-	}
-	if err := w.client.Patch(ctx, f.live.DeepCopy(), client.RawPatch(types.MergePatchType, body), client.FieldOwner(Manager)); err != nil {
-		return fmt.Errorf("retain secret %s: %w", f.key(), err)
-	}
-	return nil
+	return err
 }

@@ -5,7 +5,7 @@
 // is looked at now and then. Nothing here waits for Vault when an object is
 // deleted, and no status is written that says nothing new.
 //
-// [SetupWithManager] is all that most callers need. [Health] tells which Vaults are
-// away, and [Follow] ends sessions whose objects changed, which every process has
-// to do, also where it is not the one that writes statuses.
+// Most callers need two functions: [SetupWithManager], and [Follow], which ends
+// sessions whose objects changed. Every process has to do that, also where it is not
+// the one that writes statuses.
 package references

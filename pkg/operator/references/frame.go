@@ -71,9 +71,21 @@ func (k *kind[T, S]) forget(name types.NamespacedName) {
 	if k.gone != nil {
 		k.gone(name)
 	}
-	if k.Observer != nil {
-		k.Observer.Forget(k.name, name)
+	if k.Metrics != nil {
+		k.Metrics.Status.DeleteLabelValues(strings.ToLower(k.name), name.Name, name.Namespace)
 	}
+}
+
+// show sets the metric of an object.
+func (k *kind[T, S]) show(name types.NamespacedName, ready metav1.Condition) {
+	if k.Metrics == nil {
+		return
+	}
+	healthy := 0.0
+	if ready.Status == metav1.ConditionTrue {
+		healthy = 1
+	}
+	k.Metrics.Status.WithLabelValues(strings.ToLower(k.name), name.Name, name.Namespace).Set(healthy)
 }
 
 // release takes the finalizer away.
@@ -105,15 +117,13 @@ func (k *kind[T, S]) look(ctx context.Context, object S) (reconcile.Result, erro
 	}
 	*at = c.List()
 	ready, _ := c.Get(v1beta1.ConditionReady)
-	if k.Observer != nil {
-		k.Observer.Observe(k.name, client.ObjectKeyFromObject(object), ready.Status == metav1.ConditionTrue)
-	}
+	k.show(client.ObjectKeyFromObject(object), ready)
 	if !equality.Semantic.DeepEqual(before, object) {
 		if err := k.client.Status().Patch(ctx, object, client.MergeFrom(before)); err != nil {
 			return reconcile.Result{}, client.IgnoreNotFound(err)
 		}
-		if k.Wrote != nil {
-			k.Wrote(k.name)
+		if k.Metrics != nil {
+			k.Metrics.StatusWrites.WithLabelValues(k.name).Inc()
 		}
 		k.tell(object, *k.conditions(before), ready)
 	}

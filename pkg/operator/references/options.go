@@ -12,6 +12,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
 // Sessions are those of the operator, as far as this package needs them;
@@ -26,24 +27,17 @@ type Recorder interface {
 	Event(object runtime.Object, eventType, reason, message string)
 }
 
-// Observer hears how objects stand: kind is that of the API.
-type Observer interface {
-	Observe(kind string, name types.NamespacedName, healthy bool)
-	Forget(kind string, name types.NamespacedName)
-}
-
 // Options of the reconcilers.
 type Options struct {
 	OperatorNamespace string
 	Sessions          Sessions
 	Events            Recorder
-	Observer          Observer // nil: nobody hears
-	DefaultGlobals    bool     // a VaultAuth may take a VaultAuthGlobal that it does not name
+	DefaultGlobals    bool // a VaultAuth may take a VaultAuthGlobal that it does not name
 	SecretIDFolders   []string
 	Interval          time.Duration               // between looks at a connection that names none
 	Owns              func(namespace string) bool // whose objects are judged here; nil: all
 	CSI               bool                        // the kind CSISecrets is installed
-	Wrote             func(kind string)           // hears of each status that was written; nil: nobody
+	Metrics           *telemetry.Operator         // nil: none
 }
 
 // SetupWithManager registers the reconcilers of all kinds.

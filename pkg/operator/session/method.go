@@ -36,6 +36,13 @@ func (m *method) Login(ctx context.Context, vault auth.Exchanger) (*auth.Token, 
 		return nil, err
 	}
 	defer leave(m.sessions.gate)
+	began := time.Now()
+	token, err := m.logIn(ctx, vault)
+	m.sessions.requested("login", m.made, began, err)
+	return token, err
+}
+
+func (m *method) logIn(ctx context.Context, vault auth.Exchanger) (*auth.Token, error) {
 	way, err := m.gather(ctx)
 	if err != nil {
 		return nil, err
@@ -184,4 +191,3 @@ func (m memory) read(name string) ([]byte, error) {
 	}
 	return content, err
 }
-

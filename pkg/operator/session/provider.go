@@ -18,7 +18,7 @@ import (
 // uidKnown is how long the UID of a ServiceAccount or Secret is believed. It only
 // changes when the object is deleted and made again; then its tokens are refused,
 // and all that is late is the name of the session.
-const uidKnown = 30 * time.Second
+const uidKnown = time.Minute
 
 // providers remembers the UIDs of what logins prove their identity with, so that a
 // thousand resources of one ServiceAccount ask for it once.
@@ -58,10 +58,22 @@ func (p *providers) uid(ctx context.Context, c effective.Credential, a config.Au
 	}
 	object := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: kind}}
 	if err := p.live.Get(ctx, name, object); err != nil {
-		return "", missingOr(err, kind, name)
+		err = missingOr(err, kind, name)
+		if uid, ok := p.last(providerKey{kind, name}); ok && effective.KindOf(err) != effective.NotFound {
+			return uid, nil // the API server is away: sessions that are there go on
+		}
+		return "", err
 	}
 	p.remember(providerKey{kind, name}, object.UID)
 	return object.UID, nil
+}
+
+// last returns what was known last.
+func (p *providers) last(key providerKey) (types.UID, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known, ok := p.known[key]
+	return known.uid, ok
 }
 
 func (p *providers) remembered(key providerKey) (types.UID, bool) {
@@ -80,12 +92,12 @@ func (p *providers) remember(key providerKey, uid types.UID) {
 	p.known[key] = providerUID{uid, time.Now().Add(uidKnown)}
 }
 
-// forget drops what is not believed any more.
+// forget drops what nobody asked for in a long time.
 func (p *providers) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for key, known := range p.known {
-		if !time.Now().Before(known.until) {
+		if !time.Now().Before(known.until.Add(unused)) {
 			delete(p.known, key)
 		}
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -78,7 +79,8 @@ type Sessions struct {
 	connections map[connectionKey]*connection
 	ended       map[*login]struct{} // whose secrets somebody may still watch
 	changed     map[reference]struct{}
-	kept        int // tokens in Secrets, as far as this process knows
+	number      uint64              // of the newest login
+	kept        map[string]struct{} // Secrets with tokens, as far as this process knows
 }
 
 // tasks are those of the schedule that are about all sessions.
@@ -99,13 +101,16 @@ func New(o Options) *Sessions {
 	s := &Sessions{
 		o: o, schedule: lease.NewSchedule(o.Concurrency), limits: vault.NewLimits(), gate: make(gate, loginsAtOnce),
 		logins: map[string]*login{}, connections: map[connectionKey]*connection{},
-		ended: map[*login]struct{}{}, changed: map[reference]struct{}{},
+		ended: map[*login]struct{}{}, changed: map[reference]struct{}{}, kept: map[string]struct{}{},
 	}
 	s.accounts.live = o.Live
 	s.store = secret.NewStore(s.schedule, secret.Options{Rand: o.Rand, Observe: o.Observe})
 	s.tasks.sweep = s.schedule.AddUrgent(time.Now().Add(sweepEvery), s.sweep)
 	s.tasks.review = s.schedule.AddUrgent(time.Time{}, s.review)
-	s.tasks.tidy = s.schedule.AddUrgent(time.Now(), s.tidy)
+	s.tasks.tidy = s.schedule.AddUrgent(time.Time{}, s.tidy)
+	if o.Persistence == PersistNone {
+		s.tasks.tidy.Wake(time.Now()) // otherwise not before the first objects are known
+	}
 	return s
 }
 
@@ -129,7 +134,8 @@ func (o Options) withDefaults() Options {
 }
 
 // Run does what is due, until ctx ends. Then it revokes the tokens that nobody
-// needs any more; see [Sessions.revokeIdle].
+// needs any more; they are not kept, and
+// no lease hangs on them.
 func (s *Sessions) Run(ctx context.Context) error {
 	err := s.schedule.Run(ctx)
 	s.revokeUnneeded(context.WithoutCancel(ctx))
@@ -143,15 +149,19 @@ func (s *Sessions) Run(ctx context.Context) error {
 // succeeded. Errors are *effective.Error, *vault.Error, or wrap an API error. As
 // long as a session lives it is the same pointer.
 func (s *Sessions) For(ctx context.Context, a Ask) (*Session, error) {
-	made, err := s.resolve(ctx, a)
-	if err != nil {
-		return nil, err
+	for {
+		made, err := s.resolve(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		l := s.login(made)
+		if err = l.ready(ctx); err == nil {
+			return l.in(a.VaultNamespace), nil
+		}
+		if !errors.Is(err, errEnded) {
+			return nil, err
+		}
 	}
-	l := s.login(made)
-	if err := l.ready(ctx); err != nil {
-		return nil, err
-	}
-	return l.in(a.VaultNamespace), nil
 }
 
 // login returns the login of a spec, a new one where there is none, or where the

@@ -14,7 +14,10 @@ type Kinds struct{ all []*Reconciler }
 // New makes the reconcilers. They work once a manager runs them.
 func New(o Options) *Kinds {
 	o = o.withDefaults()
-	return &Kinds{all: []*Reconciler{newReconciler(o, &static{o}, v1beta1.FinalizerVaultStaticSecret)}}
+	return &Kinds{all: []*Reconciler{
+		newReconciler(o, &static{o}, v1beta1.FinalizerVaultStaticSecret),
+		newReconciler(o, newDynamic(o), v1beta1.FinalizerVaultDynamicSecret),
+	}}
 }
 
 // SetupWithManager registers the reconcilers.
@@ -22,6 +25,11 @@ func (k *Kinds) SetupWithManager(m manager.Manager) error {
 	for _, r := range k.all {
 		if err := r.SetupWithManager(m); err != nil {
 			return err
+		}
+		if runs, ok := r.kind.(manager.Runnable); ok {
+			if err := m.Add(runs); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ type memory struct {
 	failures int       // visits in a row that ended in a backoff
 	since    time.Time // of the first visit of this process
 	own      any       // what the kind keeps
+	rolled   time.Time // since when the newest rollout is known to be complete; zero: it is not
 	seen     bool      // a visit of this process has begun
 	refresh  string    // value of the annotation that asks for a refresh, as it was served
 

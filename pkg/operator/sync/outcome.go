@@ -27,8 +27,7 @@ func done(reason, message string, next time.Duration) outcome {
 }
 
 // pending says that something was begun which will wake the object when it is there.
-// Next is for the case that it does not.
-func pending(next time.Duration) outcome { return outcome{silent: true, next: next} }
+func pending() outcome { return outcome{silent: true} }
 
 // waiting says that something is not there yet which is no failure.
 func waiting(reason, message string, next time.Duration) outcome {

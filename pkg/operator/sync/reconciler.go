@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,7 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, r.end(ctx, v)
 	}
 	if err := r.guard(ctx, v); err != nil {
-		return reconcile.Result{}, err
+		return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
 	}
 	return r.conclude(ctx, v, r.kind.sync(ctx, v))
 }
@@ -90,7 +91,7 @@ func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*visi
 		return nil, fmt.Errorf("load %s %s: %w", r.kind.name(), name, err)
 	}
 	if err == nil {
-		v.take(object.DeepCopyObject().(client.Object)) // what the cache holds is not ours to change
+		v.take(object)
 	}
 	return v, nil
 }
@@ -153,16 +154,35 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 	if !o.silent {
 		v.conditions.Conclude(o.Outcome)
 		*v.parts.observed = v.object.GetGeneration()
-		v.report(o)
+		v.tell(o)
 	}
 	if o.State == status.Done && !o.silent {
 		v.served()
 	}
 	r.count(v, o)
 	if err := v.save(ctx); err != nil {
-		return reconcile.Result{}, err
+		return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
 	}
+	v.report()
 	return reconcile.Result{RequeueAfter: v.next(o)}, nil
+}
+
+// conflictPause is when an object is looked at again that somebody else has changed
+// meanwhile; the cache has the change by then.
+func conflictPause(err error) time.Duration {
+	if apierrors.IsConflict(err) {
+		return 100 * time.Millisecond
+	}
+	return 0
+}
+
+// exceptConflict keeps conflicts out of the controller's log and backoff: they are no
+// failure.
+func exceptConflict(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
 }
 
 // next is when an object is looked at again.

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
-	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
@@ -32,10 +31,6 @@ func (k *static) forget(m *memory) {
 	}
 }
 
-// lookAgain is after what time an object is looked at whose secret could not be
-// read. The store wakes it much earlier; this is for the case that it does not.
-const lookAgain = 10 * time.Minute
-
 func (k *static) sync(ctx context.Context, v *visit) outcome {
 	s := v.object.(*v1beta1.VaultStaticSecret)
 	want, err := wanted(&s.Spec)
@@ -52,10 +47,10 @@ func (k *static) sync(ctx context.Context, v *visit) outcome {
 		return *bad
 	case got.failure != nil:
 		o := ofVault(got.failure)
-		o.backoff, o.next = false, due.Horizon(lookAgain, k.o.Random) // the store has the backoff, one for all
+		o.backoff = false // the store has it, one for all objects, and wakes this one
 		return v.unsynced(o)
 	case got.pending:
-		return pending(due.Horizon(lookAgain, k.o.Random))
+		return pending()
 	case len(got.missing) > 0:
 		return k.missing(ctx, v, s, got)
 	}

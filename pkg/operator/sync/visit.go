@@ -72,14 +72,20 @@ func (v *visit) warn(reason, message string) {
 	v.notes = append(v.notes, note{corev1.EventTypeWarning, reason, message})
 }
 
-// report writes the events of a visit. Its outcome is told once: when it is not what
-// the object has said already.
-func (v *visit) report(o outcome) {
-	if o.State == status.Stuck || o.State == status.Retrying || o.State == status.Waiting {
-		if before, ok := ready(v.stored); !ok || before.Reason != o.Reason || before.Message != o.Message || before.Status != metav1.ConditionFalse {
-			v.warn(o.Reason, o.Message)
-		}
+// tell notes an outcome that is no success, once: when it is not what the object has
+// said already.
+func (v *visit) tell(o outcome) {
+	if o.State == status.Done {
+		return
 	}
+	before, ok := ready(v.stored)
+	if !ok || before.Reason != o.Reason || before.Message != o.Message || before.Status != metav1.ConditionFalse {
+		v.warn(o.Reason, o.Message)
+	}
+}
+
+// report writes the events of a visit.
+func (v *visit) report() {
 	for _, n := range v.notes {
 		v.r.o.Events.Event(v.object, n.kind, n.reason, n.message)
 	}

@@ -96,7 +96,9 @@ func (k *static) record(v *visit, s *v1beta1.VaultStaticSecret, c mac.Comparison
 		v.used(got.first)
 	}
 	s.Status.LastGeneration, s.Status.SecretVersion = s.Generation, got.version
-	s.Status.SecretMAC = c.Text
+	if !k.o.Key.None() || !s.Spec.HMAC() {
+		s.Status.SecretMAC = c.Text
+	}
 	switch {
 	case first:
 		v.did(v1beta1.ReasonSecretSynced, "synced Secret "+quoted(s.Spec.Destination.Name))
@@ -110,7 +112,7 @@ func (k *static) missing(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 	policy := orElse(s.Spec.OnMissing, v1beta1.MissingRetain)
 	kept := "what the Secret holds is kept"
 	if policy != v1beta1.MissingRetain {
-		if bad := k.empty_(ctx, v, s, policy, got); bad != nil {
+		if bad := k.clear(ctx, v, s, policy, got); bad != nil {
 			return *bad
 		}
 		kept = "the Secret holds no data"
@@ -119,14 +121,12 @@ func (k *static) missing(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 		}
 	}
 	err := fmt.Errorf("nothing is in Vault at %s; %s, as onMissing says", strings.Join(got.missing, ", "), kept)
-	o := v.unsynced(stuck(v1beta1.ReasonSecretMissing, err))
-	o.next = due.Horizon(lookAgain, k.o.Random)
-	return o
+	return v.unsynced(stuck(v1beta1.ReasonSecretMissing, err))
 }
 
-// empty takes the data away that was written before. A Secret that is not there, or
+// clear takes the data away that was written before. A Secret that is not there, or
 // was never written, is left alone.
-func (k *static) empty_(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, policy v1beta1.MissingPolicy, got *contents) *outcome {
+func (k *static) clear(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecret, policy v1beta1.MissingPolicy, got *contents) *outcome {
 	if s.Status.LastGeneration == 0 {
 		return nil
 	}
