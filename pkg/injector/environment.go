@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // conclusionOfEnv checks that the commands can be wrapped that are to get
@@ -152,7 +151,8 @@ func (p *plan) wrapper() string {
 }
 
 func (b *builder) binaryVolume() corev1.Volume {
-	v := memoryVolume(volumeBinary)
+	// On disk: a program is no secret, and memory would count for the pod.
+	v := corev1.Volume{Name: volumeBinary, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 	if b.plan.envBinary == binaryImage {
 		v.VolumeSource = corev1.VolumeSource{Image: &corev1.ImageVolumeSource{
 			Reference: b.plan.image, PullPolicy: corev1.PullPolicy(b.plan.pullPolicy),
@@ -161,27 +161,12 @@ func (b *builder) binaryVolume() corev1.Volume {
 	return v
 }
 
-// installerMemory is what the copy of our program needs: a file in a memory
-// volume counts as memory of the container that writes it. The program is kept
-// below 55 MB, and needs some 20 MB to run.
-const installerMemory = "128Mi"
-
-// installerAmounts raises a limit of memory that the copy would not fit in.
-func (p *plan) installerAmounts() *amounts {
-	a := p.initAmounts
-	least := resource.MustParse(installerMemory)
-	if limit := a.limits[1].quantity; limit != nil && limit.Cmp(least) < 0 {
-		a.limits[1].quantity = &least
-	}
-	return &a
-}
-
 // installer copies our program to where the wrapped containers find it.
 func (b *builder) installer() corev1.Container {
 	return corev1.Container{
 		Name: containerInstall, Image: b.plan.image, ImagePullPolicy: corev1.PullPolicy(b.plan.pullPolicy),
 		Command: []string{b.plan.binary}, Args: []string{"agent", "install", dirBinary},
-		Resources:       b.plan.resources(b.plan.installerAmounts()),
+		Resources:       b.plan.resources(&b.plan.initAmounts),
 		SecurityContext: b.plan.context(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: volumeBinary, MountPath: dirBinary}},
 	}

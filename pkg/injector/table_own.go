@@ -114,7 +114,7 @@ func ownEnvRows() []row {
 		{
 			name: "agent-env-binary", kind: "`copy` or `image`", fallback: "the injector's, else `copy`", option: func(o *Options) string { return o.EnvBinary },
 			set:    oneOf(inPlan(func(p *plan) *string { return &p.envBinary }), binaryCopy, binaryImage),
-			effect: "How the agent comes into the application's container: an init container copies it to a memory volume, or its image is mounted, which needs Kubernetes 1.33 or newer.",
+			effect: "How the agent comes into the application's container: an init container copies it to a volume of the pod, or its image is mounted, which needs Kubernetes 1.33 or newer.",
 		},
 	}
 }
