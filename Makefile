@@ -19,15 +19,37 @@ FUZZTIME ?= 10s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/vaultk8s, a static binary
 	CGO_ENABLED=0 go build -buildvcs=$(STAMP) -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/vaultk8s ./cmd/vaultk8s
 
+# The same sources, the same Go and the same authorities give the same bytes.
+IMAGE ?= vaultk8s/vaultk8s:$(VERSION)
+AUTHORITIES := /etc/ssl/certs/ca-certificates.crt
+
+.PHONY: image
+image: ## make the image without a container engine: bin/image, a layout; bin/image-*.tar, archives; their SBOM
+	@go build -C internal/image -o ../../bin/imagemaker .
+	@for arch in amd64 arm64; do echo "building for $$arch"; \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -buildvcs=$(STAMP) -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/vaultk8s-$$arch ./cmd/vaultk8s; done
+	@bin/imagemaker -tag $(IMAGE) -user vaultk8s -entrypoint /usr/local/bin/vaultk8s -arch amd64,arm64 \
+	  -file "/usr/local/bin/vaultk8s=bin/vaultk8s-{arch}" -file $(AUTHORITIES)=$(AUTHORITIES) \
+	  -layout bin/image -archive "bin/image-{arch}.tar" -sbom "bin/image-{arch}.spdx.json"
+	@ls -lh bin/image-*
+
 .PHONY: lab
 lab: ## build or install the real servers of the tests (about ten minutes once, then nothing)
 	@$(LAB) build
+
+.PHONY: cluster
+cluster: lab build ## start a real cluster with a node and Vault, print how to use it (Linux, root)
+	@$(LAB) cluster
+
+.PHONY: cluster-down
+cluster-down: ## end that cluster
+	@$(LAB) cluster-down
 
 .PHONY: demo
 demo: lab build ## run the agent against a real Vault and watch a secret rotate

@@ -50,12 +50,13 @@ func rooms() []room {
 		{dir: "pkg/operator/...", use: core},
 		{dir: "pkg/check/...", use: append(core, "pkg/inventory")},
 		// What annotations become is the injector's own answer.
-		{dir: "pkg/migrate/...", use: []string{config, kube, "pkg/inventory", "pkg/injector", "pkg/injector/manifest"}},
+		{dir: "pkg/migrate/...", use: []string{config, kube, "charts", "pkg/inventory", "pkg/injector", "pkg/injector/manifest"}},
 
 		{dir: "cmd/...", use: []string{
 			config, telemetry, "pkg/injector/...", "pkg/agent/...", "pkg/preview", "pkg/csi/...", "pkg/operator/...",
 			"pkg/check/...", "pkg/migrate/...", kube,
 		}},
+		{dir: "charts"},
 		{dir: "internal/arch"},
 		{dir: "internal/golden"},
 		{dir: "internal/testcount"},

@@ -119,8 +119,8 @@ a:
   # @enum ,x,y
   b: ""
   # A map.
-  # @type yaml
-  c: {}
+  # @type object,string,null
+  c: null
 # A list of
 # things.
 # @open
@@ -137,7 +137,7 @@ n: null
 		got = append(got, k.Path+": "+k.Comment+" "+k.Default+" "+strings.Join(k.Types, ","))
 	}
 	want := []string{
-		"a: A group.  object", `a.b: A word. "" string`, "a.c: A map. {} object,string",
+		"a: A group.  object", `a.b: A word. "" string`, "a.c: A map. null object,string,null",
 		"d: A list of things. [1, {e: 2}] array", "n: A number. null integer,null",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

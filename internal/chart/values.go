@@ -103,7 +103,7 @@ func (k *Key) describe(comment string) error {
 		mark, rest, _ := strings.Cut(line, " ")
 		switch {
 		case mark == "@type":
-			k.Types = types(rest, k.Types[0])
+			k.Types = strings.Split(rest, ",")
 		case mark == "@enum":
 			k.Enum = strings.Split(rest, ",")
 		case mark == "@open":
@@ -118,15 +118,6 @@ func (k *Key) describe(comment string) error {
 		return errors.New("there is no comment")
 	}
 	return nil
-}
-
-// types reads the words of a mark; "yaml" stands for the default's own type, or a
-// templated string.
-func types(words, own string) []string {
-	if words == "yaml" {
-		return []string{own, "string"}
-	}
-	return strings.Split(words, ",")
 }
 
 func typeOf(n *yaml.Node) string {

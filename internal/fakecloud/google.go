@@ -28,6 +28,8 @@ type Google struct {
 	google *rsa.PrivateKey // with which Google signs
 	made   atomic.Int64
 	access map[string]string // account by access token
+
+	workload workload
 }
 
 // The names of the keys of KeyAccount and of Google.
@@ -84,6 +86,12 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	const accounts = "/v1/projects/-/serviceAccounts/"
 	switch path := r.URL.Path; {
+	case g.place(path) != "" && r.Header.Get("Metadata-Flavor") == "Google":
+		_, _ = w.Write([]byte(g.place(path)))
+	case path == "/v1/token":
+		g.exchangeToken(w, r)
+	case strings.HasPrefix(path, accounts) && strings.HasSuffix(path, ":generateIdToken"):
+		g.identityToken(w, r, strings.TrimSuffix(path[len(accounts):], ":generateIdToken"))
 	case strings.HasPrefix(path, "/computeMetadata/v1/instance/service-accounts/"):
 		g.metadata(w, r)
 	case path == "/token":

@@ -68,7 +68,11 @@ func (w *Webhook) dial(ctx context.Context) {
 		return
 	}
 	defer func() { _ = connection.Close() }()
-	shown := connection.(*tls.Conn).ConnectionState().PeerCertificates //nolint:forcetypeassert // a tls.Dialer makes no other
+	over, is := connection.(*tls.Conn)
+	if !is {
+		return // a tls.Dialer makes no other
+	}
+	shown := over.ConnectionState().PeerCertificates
 	w.Begins, w.Ends = shown[0].NotBefore, shown[0].NotAfter
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AppendCertsFromPEM(w.Bundle)

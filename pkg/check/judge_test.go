@@ -297,7 +297,7 @@ func TestHintsOfVault(t *testing.T) {
 
 // TestKinds compares the kinds with the chart's.
 func TestKinds(t *testing.T) {
-	files, err := filepath.Glob("../../charts/vaultk8s/crds/*.yaml")
+	files, err := filepath.Glob("../../charts/vaultk8s/files/crds/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no definitions", err)
 	}

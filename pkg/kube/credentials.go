@@ -104,7 +104,7 @@ func (p *plugin) run(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, p.exec.Command, p.exec.Args...) //nolint:gosec // the user's kubeconfig names it
+	command := exec.CommandContext(ctx, p.exec.Command, p.exec.Args...)
 	command.Env = append(append(os.Environ(), p.exec.Env...), "KUBERNETES_EXEC_INFO="+string(info))
 	command.Stderr = os.Stderr // it may ask the user for something
 	var out bytes.Buffer

@@ -156,11 +156,11 @@ func TestPlugin(t *testing.T) {
 		seen = append(seen, r.Header.Get("Authorization"))
 		_, _ = w.Write([]byte("{}"))
 	})
-	print := func(until time.Time) *Exec {
-		text := fmt.Sprintf(`{"kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":%q}}`, canary, until.Format(time.RFC3339))
+	prints := func(until time.Time) *Exec {
+		text := fmt.Sprintf(`{"kind":"ExecCredential","status":{"token":%q,"expirationTimestamp":%q}}`, canary, until.Format(time.RFC3339))
 		return &Exec{Command: "/bin/sh", Args: []string{"-c", `echo x >> ` + count + `; echo "$CREDENTIAL"`}, Env: []string{"CREDENTIAL=" + text}}
 	}
-	a.Exec = print(time.Now().Add(time.Hour))
+	a.Exec = prints(time.Now().Add(time.Hour))
 	c := connect(t, a)
 	for range 3 {
 		must(t, c.Get(t.Context(), "/x", nil))
@@ -168,7 +168,7 @@ func TestPlugin(t *testing.T) {
 	if lines(t, count) != 1 {
 		t.Errorf("%d runs for credentials of an hour", lines(t, count))
 	}
-	a.Exec = print(time.Now().Add(time.Second))
+	a.Exec = prints(time.Now().Add(time.Second))
 	c = connect(t, a)
 	for range 2 {
 		must(t, c.Get(t.Context(), "/x", nil))

@@ -23,6 +23,7 @@ func Annotations(checkTemplate func(text, left, right string) error, files ...Ma
 	o := injector.DefaultOptions()
 	// Any address will do: nothing is contacted.
 	o.VaultAddress, o.NativeSidecars, o.CheckTemplate = "https://vault:8200", true, checkTemplate
+	o.Namespace = "default" // of manifests without one
 	var notes Notes
 	for _, f := range files {
 		all, err := readResources(f.Text)

@@ -57,7 +57,7 @@ func (c *chart) learn(above string, node *yaml.Node) error {
 		name, value := node.Content[i], node.Content[i+1]
 		key := strings.TrimPrefix(above+"."+name.Value, ".")
 		known := ours{
-			open:   strings.Contains(name.HeadComment, "@open") || strings.Contains(name.HeadComment, "@type yaml"),
+			open:   isOpen(name.HeadComment),
 			parent: value.Kind == yaml.MappingNode && len(value.Content) > 0 && !strings.Contains(name.HeadComment, "@open") || key == "global",
 		}
 		if err := value.Decode(&known.value); err != nil {
@@ -71,6 +71,17 @@ func (c *chart) learn(above string, node *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// isOpen tells from the comment of a key whether users have keys of their own in it.
+func isOpen(comment string) bool {
+	for line := range strings.Lines(comment) {
+		_, types, isType := strings.Cut(line, "@type ")
+		if strings.Contains(line, "@open") || isType && (strings.Contains(types, "object") || strings.Contains(types, "array")) {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns our key at a place, or the open one that it is part of.

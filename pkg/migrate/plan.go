@@ -154,7 +154,7 @@ func injectorStage(c Cluster, w inventory.Workload, t Target) Stage {
 		spaces = append(spaces, fmt.Sprintf("%d pods with an agent in %s", c.Injected[name], name))
 	}
 	selector := func(operator string) string {
-		return fmt.Sprintf(`--set-json 'injector.webhook.namespaceSelector={"matchExpressions":[{"key":"vaultk8s.io/injector","operator":"%s"}]}'`, operator)
+		return fmt.Sprintf(`--set-json 'injector.webhook.namespaceSelector={"matchExpressions":[{"key":"vaultk8s.io/injector","operator":%q}]}'`, operator)
 	}
 	const modes = "--set injector.enabled=true,csi.enabled=false,operator.enabled=false"
 	return stage(w, spaces,

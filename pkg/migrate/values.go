@@ -134,8 +134,28 @@ func (c *conversion) leaf(at []string, key string, value any) {
 	}
 }
 
+// same tells whether two values mean the same: what is empty does in any form, and
+// numbers do as text.
 func same(a, b any) bool {
-	return reflect.DeepEqual(a, b) || a != nil && b != nil && fmt.Sprint(a) == fmt.Sprint(b) && reflect.TypeOf(a).Kind() != reflect.Map
+	return reflect.DeepEqual(a, b) || isEmpty(a) && isEmpty(b) || isScalar(a) && isScalar(b) && fmt.Sprint(a) == fmt.Sprint(b)
+}
+
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	}
+	return v == nil || v == ""
+}
+
+func isScalar(v any) bool {
+	switch v.(type) {
+	case nil, map[string]any, []any:
+		return false
+	}
+	return true
 }
 
 func (c *conversion) set(at []string, value any) {

@@ -163,6 +163,7 @@ func measurements() []measurement {
 		{name: "startup", title: "Binary, and the cost of starting it", run: runStartup},
 		{name: "injector", title: "Admissions of the injector", run: runInjector},
 		{name: "csi", title: "Mounts of the CSI provider", run: runCSI},
+		{name: "operator", title: "Custom resources of the operator", run: runOperator},
 		{name: "endurance", title: "Minutes of work with short leases (sidecar)", run: runEndurance, long: true},
 	}
 }

@@ -57,7 +57,7 @@ func TestParseOptionsErrors(t *testing.T) {
 	want := `unexpected argument "rest"
 -runs 0: expected at least 1
 -duration 59s: expected at least 1m0s
--only "fast": expected one of first-render, steady, flat, requests, scale, startup, injector, csi, endurance`
+-only "fast": expected one of first-render, steady, flat, requests, scale, startup, injector, csi, operator, endurance`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -69,7 +69,7 @@ func TestParseOptionsErrors(t *testing.T) {
 func TestHelp(t *testing.T) {
 	var shown strings.Builder
 	_, err := parseOptions([]string{"-h"}, &shown)
-	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(shown.String(), "first-render, steady, flat, requests, scale, startup, injector, csi, endurance") {
+	if !errors.Is(err, flag.ErrHelp) || !strings.Contains(shown.String(), "first-render, steady, flat, requests, scale, startup, injector, csi, operator, endurance") {
 		t.Errorf("got %v and %q", err, shown.String())
 	}
 }

@@ -133,10 +133,7 @@ func (e *estate) loadImages(ctx context.Context) error {
 	shell.Files["/bin/app"] = e.file("app")
 	images := []lab.Image{shell, {
 		Name: "lab.local/webapp:1", Entrypoint: []string{"/app"}, User: "webapp", Files: map[string]string{"/app": e.file("app")},
-	}, {
-		Name: "vaultk8s/vaultk8s:e2e", Entrypoint: []string{"/usr/local/bin/vaultk8s"}, User: "vaultk8s",
-		Files: map[string]string{"/usr/local/bin/vaultk8s": e.file("vaultk8s"), "/etc/ssl/certs/ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt"},
-	}}
+	}, lab.OurImage("vaultk8s/vaultk8s:e2e", e.file("vaultk8s"))}
 	for _, i := range images {
 		if err := e.cluster.LoadImage(ctx, i); err != nil {
 			return err

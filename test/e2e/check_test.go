@@ -257,7 +257,7 @@ func TestCheckInstallation(t *testing.T) {
 		"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": map[string]any{"name": "secrets-store.csi.k8s.io"},
 		"spec": map[string]any{"requiresRepublish": false, "podInfoOnMount": true},
 	})
-	for _, definition := range documents(t, "../../charts/vaultk8s/crds/*.yaml") {
+	for _, definition := range documents(t, "../../charts/vaultk8s/files/crds/*.yaml") {
 		name := definitionsPath + textAt(definition, "metadata", "name")
 		apply(name, definition)
 	}

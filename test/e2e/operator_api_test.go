@@ -37,20 +37,23 @@ var definitionsInstalled sync.Once
 // share, and waits until it serves them.
 func installDefinitions(t *testing.T) {
 	t.Helper()
-	definitionsInstalled.Do(func() {
-		for _, d := range documents(t, "../../charts/vaultk8s/crds/*.yaml") {
-			name := definitionsPath + textAt(d, "metadata", "name")
-			_, err := world.kubernetes.Apply(t.Context(), name, d)
-			must(t, err)
-			awaitEstablished(t, name)
-		}
-	})
+	definitionsInstalled.Do(func() { installDefinitionsIn(t, world.kubernetes) })
 }
 
-func awaitEstablished(t *testing.T, path string) {
+func installDefinitionsIn(t *testing.T, k *lab.Kubernetes) {
+	t.Helper()
+	for _, d := range documents(t, "../../charts/vaultk8s/files/crds/*.yaml") {
+		name := definitionsPath + textAt(d, "metadata", "name")
+		_, err := k.Apply(t.Context(), name, d)
+		must(t, err)
+		awaitEstablished(t, k, name)
+	}
+}
+
+func awaitEstablished(t *testing.T, k *lab.Kubernetes, path string) {
 	t.Helper()
 	await(t, func() error {
-		d, err := world.kubernetes.Do(t.Context(), http.MethodGet, path, nil)
+		d, err := k.Do(t.Context(), http.MethodGet, path, nil)
 		if err != nil {
 			return err
 		}

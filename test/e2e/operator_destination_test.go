@@ -580,8 +580,12 @@ func TestDestinationDrift(t *testing.T) {
 
 	barrier := s.object(t, "barrier")
 	cases := map[string]func(name string){
-		"Data":     func(name string) { s.change(t, "kubectl", name, func(secret *corev1.Secret) { secret.Data["a"] = nil }) },
-		"Metadata": func(name string) { s.change(t, "kubectl", name, func(secret *corev1.Secret) { secret.Labels["x"] = "1" }) },
+		"Data": func(name string) {
+			s.change(t, "kubectl", name, func(secret *corev1.Secret) { secret.Data["a"] = nil })
+		},
+		"Metadata": func(name string) {
+			s.change(t, "kubectl", name, func(secret *corev1.Secret) { secret.Labels["x"] = "1" })
+		},
 		"Unlabeled": func(name string) {
 			s.change(t, "kubectl", name, func(secret *corev1.Secret) { delete(secret.Labels, v1beta1.LabelManagedBy) })
 		},

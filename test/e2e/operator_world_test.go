@@ -60,31 +60,13 @@ func newRealm(t *testing.T) *realm {
 // namespaces.
 func newRealmIn(t *testing.T, k *lab.Kubernetes) *realm {
 	t.Helper()
-	for _, d := range documents(t, definitionsFiles) {
-		name := definitionsPath + textAt(d, "metadata", "name")
-		_, err := k.Apply(t.Context(), name, d)
-		must(t, err)
-		awaitEstablishedIn(t, k, name)
-	}
+	installDefinitionsIn(t, k)
 	v := lab.UseVault(t, lab.VaultOptions{InMemory: true})
 	must(t, world.furnish(t.Context(), v))
 	p := newPodAt(t, v)
 	// The Vault is to believe the tokens of this cluster.
-	must(t, v.EnableAuth(t.Context(), "kubernetes", "own"))
-	must(t, connectKubernetes(t, v, "own", k))
+	must(t, v.ConnectKubernetes(t.Context(), "own", k))
 	return makeRealm(t, k, p, true)
-}
-
-func connectKubernetes(t *testing.T, v *lab.Vault, mount string, k *lab.Kubernetes) error {
-	t.Helper()
-	reviewer, err := k.TokenReviewer(t.Context())
-	if err != nil {
-		return err
-	}
-	_, err = v.Write(t.Context(), "auth/"+mount+"/config", map[string]any{
-		"kubernetes_host": k.URL(), "kubernetes_ca_cert": string(k.CACert()), "token_reviewer_jwt": reviewer,
-	})
-	return err
 }
 
 func makeRealm(t *testing.T, k *lab.Kubernetes, p *pod, whole bool) *realm {

@@ -41,6 +41,15 @@ func (i Image) write(ctx context.Context, program, archive string) error {
 	return nil
 }
 
+// OurImage is the image of vaultk8s as `make image` makes it, of a static program.
+func OurImage(name, program string) Image {
+	const authorities = "/etc/ssl/certs/ca-certificates.crt"
+	return Image{
+		Name: name, Entrypoint: []string{"/usr/local/bin/vaultk8s"}, User: "vaultk8s",
+		Files: map[string]string{"/usr/local/bin/vaultk8s": program, authorities: authorities},
+	}
+}
+
 // Busybox is an image with a shell and the usual small programs.
 func Busybox(ctx context.Context, name string) (Image, error) {
 	out, err := exec.CommandContext(ctx, busybox, "--list").Output()

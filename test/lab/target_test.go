@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,7 +21,7 @@ func TestParseTargets(t *testing.T) {
 		"Repeated": {words: []string{"etcd", "vault", "etcd"}, want: []Target{TargetEtcd, TargetVault}},
 		"Unknown": {
 			words:   []string{"etcd", "consul"},
-			wantErr: `unknown target "consul": expected one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`,
+			wantErr: `unknown target "consul": expected one of ` + fmt.Sprint(AllTargets()),
 		},
 	}
 	for name, tc := range cases {
@@ -52,6 +53,21 @@ func TestRecipeFor(t *testing.T) {
 		TargetEtcd:         {dir: "etcd", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetVaultAgent:   {dir: "vault", pkg: "github.com/hashicorp/vault", flags: append(common, "-ldflags=-s -w", "-tags=minimal")},
 		TargetAPIServer:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: append(common, versions)},
+		TargetKubelet:      {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kubelet", flags: append(common, versions)},
+		TargetRunc: {
+			dir: "runc", pkg: "github.com/opencontainers/runc", flags: append(common, "-ldflags=-s -w", "-tags=seccomp"), env: []string{"CGO_ENABLED=1"},
+		},
+		TargetShim: {
+			dir: "containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+			flags: append(common, "-ldflags=-s -w", "-tags=no_btrfs,no_zfs,no_devmapper,no_tracing"),
+		},
+		TargetLoopback:     {dir: "cni", pkg: "github.com/containernetworking/plugins/plugins/main/loopback", flags: append(common, "-ldflags=-s -w")},
+		TargetHostLocal:    {dir: "cni", pkg: "github.com/containernetworking/plugins/plugins/ipam/host-local", flags: append(common, "-ldflags=-s -w")},
+		TargetCoreDNS:      {dir: "coredns", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetNode:         {dir: "labnode", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetRegistrar:    {dir: "labnode", pkg: "./registrar", flags: append(common, "-ldflags=-s -w")},
+		TargetSecretsStore: {dir: "secrets-store", pkg: "sigs.k8s.io/secrets-store-csi-driver/cmd/secrets-store-csi-driver", flags: append(common, "-ldflags=-s -w")},
+		TargetImage:        {dir: "../../../internal/image", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetScheduler:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", flags: append(common, versions)},
 	}
 	for target, want := range cases {

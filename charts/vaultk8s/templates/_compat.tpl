@@ -106,6 +106,12 @@ does it.
 {{- range list "registry" "repository" "tag" "digest" -}}{{- $_ := set $image . "" -}}{{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $agent := .Values.injector.agentImage -}}
+{{- if and (eq (default "" $agent.repository) "hashicorp/vault") (eq (toString $agent.tag) "2.0.4") -}}
+{{- $_ := set .Values._notes "gone" (append .Values._notes.gone "injector.agentImage: it is the old chart's default; agents run this program") -}}
+{{- $_ := set $agent "repository" "" -}}
+{{- $_ := set $agent "tag" "" -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Arguments: root, csi, vso: whether values of VSO's chart were given. */}}

@@ -14,7 +14,9 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultConnection
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" "default" "annotations" (include "vaultk8s.operator.sync" .)) | nindent 2 }}
-  {{- include "vaultk8s.operator.owner" . | nindent 2 }}
+  {{- with include "vaultk8s.operator.owner" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 spec:
   address: {{ $connection.address | default (include "vaultk8s.address" .) | quote }}
   skipTLSVerify: {{ or $connection.skipTLSVerify (and (empty $connection.address) .Values.vault.skipTLSVerify) }}
@@ -39,7 +41,9 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultAuth
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" "default" "annotations" (include "vaultk8s.operator.sync" .)) | nindent 2 }}
-  {{- include "vaultk8s.operator.owner" . | nindent 2 }}
+  {{- with include "vaultk8s.operator.owner" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 spec:
   {{- if $connect }}
   vaultConnectionRef: default
@@ -77,7 +81,9 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultAuth
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" (printf "%s-default-transit-auth" (include "vaultk8s.fullname" .)) "annotations" (include "vaultk8s.operator.sync" .) "labels" (dict "cacheStorageEncryption" "true")) | nindent 2 }}
-  {{- include "vaultk8s.operator.owner" . | nindent 2 }}
+  {{- with include "vaultk8s.operator.owner" . }}
+  {{- . | nindent 2 }}
+  {{- end }}
 spec:
   vaultConnectionRef: {{ $login.vaultConnectionRef }}
   storageEncryption:

@@ -119,13 +119,6 @@ func (p *page) foreign(n news) bool {
 	return !slices.Contains(p.versions, n.version)
 }
 
-// drop forgets a Secret.
-func (l *ledger) drop(secret types.NamespacedName) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.pages, secret)
-}
-
 // forget forgets the Secrets of an object.
 func (l *ledger) forget(o owner) {
 	l.mu.Lock()

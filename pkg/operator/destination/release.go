@@ -58,7 +58,6 @@ func (w *Writer) Prune(ctx context.Context, object client.Object, d v1beta1.Dest
 // letGo ends what an object has to do with a Secret, if that is its own.
 func (w *Writer) letGo(ctx context.Context, o owner, d v1beta1.Destination) error {
 	f := &Found{want: d, owner: o}
-	defer w.ledger.drop(f.key())
 	err := w.read(ctx, f)
 	if err != nil || f.live == nil || !f.owned() {
 		return err
@@ -69,7 +68,9 @@ func (w *Writer) letGo(ctx context.Context, o owner, d v1beta1.Destination) erro
 	case f.merges() && len(f.Data(nil)) < len(f.live.Data):
 		err = w.withdraw(ctx, f)
 	default:
-		err = w.remove(ctx, f.live)
+		if err = w.remove(ctx, f.live); err == nil {
+			w.ledger.know(f.key(), o, nil)
+		}
 	}
 	if apierrors.IsNotFound(err) {
 		return nil

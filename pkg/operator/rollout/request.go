@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -32,7 +33,7 @@ type Outcome struct {
 type Options struct {
 	Live    client.Reader // of the API server, not of a cache
 	Cluster client.Writer
-	Random  lease.Rand
+	Random  lease.Rand // nil: math/rand/v2
 }
 
 // Restarter restarts workloads. It keeps nothing, and may be used by several
@@ -45,6 +46,9 @@ type Restarter struct {
 
 // New returns a Restarter.
 func New(o Options) *Restarter {
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 	return &Restarter{live: o.Live, cluster: o.Cluster, random: o.Random}
 }
 

@@ -30,6 +30,7 @@ func (l *login) end(forget bool) {
 		return
 	}
 	l.over = true
+	close(l.gone)
 	session := l.vault
 	l.keep.forget = forget
 	close(l.news)

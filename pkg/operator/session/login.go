@@ -26,6 +26,7 @@ type login struct {
 	mu       sync.Mutex
 	vault    *vault.Session // nil: not begun
 	over     bool           // it has ended
+	gone     chan struct{}  // closed when it has
 	news     chan struct{}  // closed at each change of the token
 	verified bool           // Vault has taken the token at least once
 	troubled bool           // the newest attempt to log in failed
@@ -41,7 +42,7 @@ type login struct {
 // newLogin makes a login that has not begun. The caller holds the mu of the sessions.
 func newLogin(s *Sessions, made *spec) *login {
 	s.number++
-	l := &login{sessions: s, made: made, number: s.number, starting: make(chan struct{}, 1), news: make(chan struct{}), spaces: map[string]*Session{}}
+	l := &login{sessions: s, made: made, number: s.number, starting: make(chan struct{}, 1), news: make(chan struct{}), gone: make(chan struct{}), spaces: map[string]*Session{}}
 	l.keeper = s.schedule.AddUrgent(time.Time{}, l.keepToken)
 	l.doubter = s.schedule.AddUrgent(time.Time{}, l.lookUp)
 	l.touch()
@@ -79,7 +80,7 @@ func (l *login) ready(ctx context.Context) error {
 			l.mu.Lock()
 			l.awaited = true
 			l.mu.Unlock()
-			return fmt.Errorf("wait for the login of VaultAuth %s: %w", l.made.login.Merged.Name, ctx.Err())
+			return fmt.Errorf("wait for the login of VaultAuth %s: %w", l.made.references[0].name, ctx.Err())
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/effective"
@@ -20,6 +21,7 @@ type Session struct {
 	namespace string // that the resource names; "": that of the login
 	id        secret.Identity
 	mounts    vault.Mounts
+	newest    atomic.Pointer[index]
 	attached  bool // the store knows it; guarded by the login's mu
 }
 
@@ -76,7 +78,7 @@ func (s *Session) Do(ctx context.Context, r vault.Request) (*vault.Response, err
 
 // send sends a request whose path is complete.
 func (s *Session) send(ctx context.Context, r vault.Request) (*vault.Response, error) {
-	r.KV, r.Namespace = false, cmp.Or(r.Namespace, s.namespace)
+	r.KV, r.Namespace, r.Headers = false, cmp.Or(r.Namespace, s.namespace), append(r.Headers, s.consistent(r.Method)...)
 	session := s.login.session()
 	if session == nil {
 		return nil, &vault.Error{Kind: vault.InvalidToken, Method: r.Method, Path: r.Path, Messages: []string{"not logged in yet"}}

@@ -145,7 +145,7 @@ func TestErrors(t *testing.T) {
 		"no role in Vault": {
 			ask:  session.Ask{Namespace: "shop", AuthRef: "a"},
 			add:  []client.Object{vaultAuth("a", "shop", 10, v1beta1.VaultAuthSpec{Method: "kubernetes", Mount: "kubernetes", AuthMethods: kubernetes("gone")})},
-			want: `log in at "auth/kubernetes/login": PUT http://vault.test:8200/v1/auth/kubernetes/login: permanent (HTTP 400): invalid role name "gone"; hint: the role may be missing or misspelled: look at vault list auth/kubernetes/role`,
+			want: `log in at "auth/kubernetes/login": PUT http://vault.test:8200/v1/auth/kubernetes/login: permanent (HTTP 400): invalid role name "gone"; hint: the auth mount has no role of this name; check the role and the path of the auth mount`,
 		},
 		"no key in the Secret": {
 			ask: session.Ask{Namespace: "shop", AuthRef: "a"},

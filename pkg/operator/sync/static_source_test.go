@@ -76,7 +76,7 @@ func TestStaticSources(t *testing.T) {
 		},
 		"BadTemplate": {
 			func(s *vss) { s.Spec.Destination.Transformation.Templates = map[string]v1beta1.Template{"url": {Text: "{{ nothing }}"}} }, nil, "TransformationError",
-			`shop/db/url`,
+			`template "shop/db/url", line 1, column 4: function "nothing" not defined`,
 		},
 		"Templates": {
 			func(s *vss) {
@@ -130,8 +130,8 @@ func TestStaticFolderGrows(t *testing.T) {
 	})
 }
 
-// TestStaticRecursionEnds: a folder that holds too much is an error before all of it
-// is read.
+// TestStaticVaultNamespaces: a source in another Vault namespace is read with a
+// session of that.
 func TestStaticVaultNamespaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

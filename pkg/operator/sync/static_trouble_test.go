@@ -279,6 +279,45 @@ func TestStaticRestart(t *testing.T) {
 	})
 }
 
+// TestStaticRestartSurvivesTheProcess: a process that ends between the write and the
+// restart leaves a trace, and the next one restarts.
+func TestStaticRestartSurvivesTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.vault.PutKV("secret", "app/db", map[string]any{"password": "a"})
+		s := staticSecret("db", func(s *vss) {
+			s.Spec.RefreshAfter = "30s"
+			s.Spec.RolloutRestartTargets = []v1beta1.RolloutRestartTarget{{Kind: "Deployment", Name: "app"}}
+		})
+		w.create(s)
+		var kept *vss
+		var wrote *corev1.Secret
+		w.mu.Lock()
+		w.restart = func(rollout.Request) (rollout.Outcome, error) { // here the process ends
+			w.mu.Unlock()
+			defer w.mu.Lock()
+			if kept == nil {
+				kept, wrote = s.DeepCopy(), w.secret("db")
+				w.get(kept)
+			}
+			return rollout.Outcome{}, nil
+		}
+		w.mu.Unlock()
+		w.vault.PutKV("secret", "app/db", map[string]any{"password": "b"})
+		pass(time.Minute)
+
+		kept.ResourceVersion, wrote.ResourceVersion = "", ""
+		next := newWorld(t, kept, wrote)
+		next.vault = w.vault
+		next.wake(kept)
+		next.wantData("db", map[string]string{"password": "b"})
+		if got := next.takeRestarts(); len(got) != 1 {
+			t.Errorf("restarts by the next process: %+v", got)
+		}
+		next.wantCondition(kept, v1beta1.ConditionRolloutRestart, metav1.ConditionTrue, "RolloutRestartTriggered", "")
+	})
+}
+
 func TestStaticOnlyOnKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -52,6 +52,10 @@ func (k *static) deliver(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 		o := v.absent(decision)
 		return 0, &o
 	}
+	c := change{restart: decision.Restart, keys: differing(before, out.Data), hash: k.o.Key.Text(out.Data)}
+	if bad := v.owe(ctx, c); bad != nil {
+		return 0, bad
+	}
 	// It is applied even where the data is as it was: labels and annotations may not
 	// be. What would change nothing is not sent.
 	written, err := k.o.Destination.Apply(ctx, found, destination.Data{Values: out.Data, Labels: out.Labels, Annotations: out.Annotations})
@@ -64,8 +68,7 @@ func (k *static) deliver(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 	if decision.Action == due.Sync {
 		v.prune(ctx)
 	}
-	hash := k.o.Key.Text(out.Data)
-	return due.Soonest(decision.Next, v.restart(ctx, change{restart: decision.Restart, keys: differing(before, out.Data), hash: hash})), nil
+	return due.Soonest(decision.Next, v.restart(ctx, c)), nil
 }
 
 // compare judges the data by the hash in the status. Without one nothing is known.

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const definitionFolder = "../../../../charts/vaultk8s/crds"
+const definitionFolder = "../../../../charts/vaultk8s/files/crds"
 
 // definition is what the tests look at of a CustomResourceDefinition.
 type definition struct {

@@ -13,11 +13,11 @@
 // text of `kubectl explain`, and docs/operator-api.md is made of them.
 //
 // After a change of a type run `make generate`, which writes the deep copies, the
-// definitions in charts/vaultk8s/crds and docs/operator-api.md anew.
+// definitions in charts/vaultk8s/files/crds and docs/operator-api.md anew.
 //
 // +kubebuilder:object:generate=true
 // +groupName=secrets.hashicorp.com
 package v1beta1
 
-//go:generate go tool -modfile=../../../../tools/go.mod controller-gen object crd paths=. output:crd:dir=../../../../charts/vaultk8s/crds
+//go:generate go tool -modfile=../../../../tools/go.mod controller-gen object crd paths=. output:crd:dir=../../../../charts/vaultk8s/files/crds
 //go:generate go test . -run ^(TestReference|TestSurface)$ -update

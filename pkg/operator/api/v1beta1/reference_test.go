@@ -25,7 +25,7 @@ the API server. A length of time is a number and one unit: ` + "`30s`, `1.5m`, `
 unless the text says Vault namespace. ` + "`kubectl get vault`" + ` lists the objects of all kinds, and ` + "`kubectl explain vss.spec`" + `
 shows the texts below.
 
-This page is made from the definitions in ` + "`charts/vaultk8s/crds`" + ` by ` + "`make generate`" + `.
+This page is made from the definitions in ` + "`charts/vaultk8s/files/crds`" + ` by ` + "`make generate`" + `.
 
 `
 

@@ -3,6 +3,8 @@
 //	go run ./test/lab/cmd/lab build [TARGET...]   compile what is missing
 //	go run ./test/lab/cmd/lab status              show what is there
 //	go run ./test/lab/cmd/lab up                  run Vault, Kubernetes and PostgreSQL until interrupted
+//	go run ./test/lab/cmd/lab cluster             start a Kubernetes with a node, and Vault
+//	go run ./test/lab/cmd/lab cluster-down        end it
 package main
 
 import (
@@ -23,6 +25,9 @@ commands:
   status             show each target, its path and its size
   up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
                      print how to reach them, stop them on interrupt
+  cluster            start a Kubernetes whose node runs containers, and Vault, print
+                     how to use them, and let them run (Linux, as root)
+  cluster-down       end what cluster has started
 
 targets: %v
 
@@ -57,10 +62,16 @@ func run(ctx context.Context, args []string, w io.Writer) error {
 		return status(ctx, w)
 	case "up":
 		return up(ctx, w)
+	case "cluster":
+		return cluster(ctx, w)
+	case serveWord:
+		return clusterServe(ctx)
+	case "cluster-down":
+		return clusterDown(ctx, w)
 	case "":
 		printUsage(w)
-		return errors.New("expected a command: build, status or up")
+		return errors.New("expected a command: build, status, up, cluster or cluster-down")
 	default:
-		return fmt.Errorf("unknown command %q: expected build, status or up", flags.Arg(0))
+		return fmt.Errorf("unknown command %q: expected build, status, up, cluster or cluster-down", flags.Arg(0))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -14,19 +15,24 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const wantUsage = `usage: lab COMMAND
+var wantUsage = `usage: lab COMMAND
 
 commands:
   build [TARGET...]  build what is missing: everything, or the named targets
   status             show each target, its path and its size
   up                 run Vault, Kubernetes and PostgreSQL on free loopback ports,
                      print how to reach them, stop them on interrupt
+  cluster            start a Kubernetes whose node runs containers, and Vault, print
+                     how to use them, and let them run (Linux, as root)
+  cluster-down       end what cluster has started
 
-targets: [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]
+targets: ` + fmt.Sprint(lab.AllTargets()) + `
 
 Binaries are cached in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
 cache directory.
@@ -37,10 +43,10 @@ func TestRunBadInput(t *testing.T) {
 		args            []string
 		wantErr, output string
 	}{
-		"Nothing":         {wantErr: "expected a command: build, status or up", output: wantUsage},
-		"Unknown command": {args: []string{"down"}, wantErr: `unknown command "down": expected build, status or up`},
+		"Nothing":         {wantErr: "expected a command: build, status, up, cluster or cluster-down", output: wantUsage},
+		"Unknown command": {args: []string{"down"}, wantErr: `unknown command "down": expected build, status, up, cluster or cluster-down`},
 		"Unknown flag":    {args: []string{"-x"}, wantErr: "flag provided but not defined: -x", output: "flag provided but not defined: -x\n" + wantUsage},
-		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected one of [vault etcd kube-apiserver kube-controller-manager kube-scheduler postgres slapd csidriver csidriver-old vault-agent]`},
+		"Unknown target":  {args: []string{"build", "mysql"}, wantErr: `unknown target "mysql": expected one of ` + fmt.Sprint(lab.AllTargets())},
 		"Help":            {args: []string{"-h"}, wantErr: flag.ErrHelp.Error(), output: wantUsage},
 	}
 	for name, tc := range cases {

@@ -1,0 +1,191 @@
+package chart
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
+
+	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/test/lab"
+)
+
+const chartFolder = "../../charts/vaultk8s"
+
+// program is the path of helm, found once.
+var program = sync.OnceValues(func() (string, error) { return lab.Binary(context.Background(), lab.TargetHelm) })
+
+// helm runs helm and returns what it wrote.
+func helm(t testing.TB, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	c := exec.CommandContext(t.Context(), path, args...)
+	c.Stdout, c.Stderr = &out, &problems
+	// No configuration of the user, whose plugins and repositories do not count.
+	home := t.TempDir()
+	c.Env = append(os.Environ(), "HELM_CONFIG_HOME="+home, "HELM_CACHE_HOME="+home, "HELM_DATA_HOME="+home)
+	err = c.Run()
+	return out.String(), problems.String(), err
+}
+
+// template renders a release named vault in the namespace of that name.
+func template(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	return templateAs(t, "vault", args...)
+}
+
+func templateAs(t testing.TB, release string, args ...string) (string, error) {
+	t.Helper()
+	all := append([]string{"template", release, chartFolder, "--namespace", "vault"}, args...)
+	out, problems, err := helm(t, all...)
+	if err != nil {
+		problems, _, _ = strings.Cut(problems, "\n\nUse --debug flag")
+		return "", fmt.Errorf("%w: %s", err, problems)
+	}
+	if problems != "" {
+		t.Errorf("helm warns: %s", problems)
+	}
+	return out, nil
+}
+
+// objects is what a chart rendered.
+type objects []*unstructured.Unstructured
+
+func render(t testing.TB, args ...string) objects {
+	t.Helper()
+	return renderAs(t, "vault", args...)
+}
+
+func renderAs(t testing.TB, release string, args ...string) objects {
+	t.Helper()
+	out, err := templateAs(t, release, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return split(t, out)
+}
+
+func split(t testing.TB, manifest string) objects {
+	t.Helper()
+	var all objects
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal([]byte(document), &o.Object); err != nil {
+			t.Fatalf("%v in\n%s", err, document)
+		}
+		if len(o.Object) > 0 {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// one returns the only object of a kind and name.
+func (all objects) one(t testing.TB, kind, name string) *unstructured.Unstructured {
+	t.Helper()
+	i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == kind && o.GetName() == name })
+	if i < 0 {
+		t.Fatalf("there is no %s %s among %v", kind, name, all.names())
+	}
+	return all[i]
+}
+
+func (all objects) has(kind string) bool {
+	return slices.ContainsFunc(all, func(o *unstructured.Unstructured) bool { return o.GetKind() == kind })
+}
+
+// names are kind and name of each object.
+func (all objects) names() []string {
+	out := make([]string, len(all))
+	for i, o := range all {
+		out[i] = o.GetKind() + " " + o.GetName()
+	}
+	return out
+}
+
+// decoded is an object in its type, without a field that the type does not know.
+// It is nil for kinds of others, which have no type here.
+func decoded(t testing.TB, o *unstructured.Unstructured) runtime.Object {
+	t.Helper()
+	switch o.GroupVersionKind().Group {
+	case "monitoring.coreos.com", "cert-manager.io", "apiextensions.k8s.io":
+		return nil
+	}
+	types := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
+		if err := add(types); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := yaml.Marshal(o.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, types, types, json.SerializerOptions{Yaml: true, Strict: true})
+	out, _, err := strict.Decode(text, nil, nil)
+	if err != nil {
+		t.Errorf("%s %s: %v", o.GetKind(), o.GetName(), err)
+		return nil
+	}
+	return out
+}
+
+// stories returns the values files of a pattern, by their names.
+func stories(t testing.TB, pattern string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d files at %s, %v", len(files), pattern, err)
+	}
+	all := make(map[string]string)
+	for _, f := range files {
+		all[strings.TrimSuffix(filepath.Base(f), ".yaml")] = f
+	}
+	return all
+}
+
+const (
+	ciFiles  = chartFolder + "/ci/*.yaml"
+	oldFiles = "testdata/old/*.yaml"
+)
+
+// reviewed is a manifest as golden files keep it: without the definitions and
+// dashboards, which other files hold and other tests look at.
+func reviewed(t testing.TB, manifest string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for document := range strings.SplitSeq(manifest, "\n---\n") {
+		var o struct {
+			Kind     string `json:"kind"`
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
+		}
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			t.Fatal(err)
+		}
+		document = strings.TrimPrefix(document, "---\n")
+		if o.Kind == "CustomResourceDefinition" || strings.Contains(o.Metadata.Name, "-dashboard-") {
+			document = fmt.Sprintf("# %s %s\n", o.Kind, o.Metadata.Name)
+		}
+		_, _ = io.WriteString(&b, strings.TrimSpace(document)+"\n---\n")
+	}
+	return b.Bytes()
+}
