@@ -1,7 +1,6 @@
 package csi
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,11 +15,11 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 )
 
-// Kube is the API server as a pod sees it. The few calls that are needed here are
-// plain HTTP: the client libraries of Kubernetes would cost every mode of the
-// program memory and start-up time.
+// Kube is the API server as a pod sees it.
 type Kube struct {
 	Address   string // URL
 	Namespace string // of this pod
@@ -28,9 +27,6 @@ type Kube struct {
 
 	Transport http.RoundTripper // nil: the network's default
 }
-
-// accountDir is where the kubelet puts what a pod needs to reach the API server.
-const accountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 // kubeTimeout bounds a request to the API server, except a watch.
 const kubeTimeout = 20 * time.Second
@@ -42,7 +38,7 @@ const largestObject = 32 << 20
 // InCluster finds the API server as a pod does: by the variables of the kubelet,
 // and the files of the service-account. The error says what is missing.
 func InCluster(lookupEnv func(string) (string, bool)) (*Kube, error) {
-	return inCluster(lookupEnv, accountDir)
+	return inCluster(lookupEnv, kube.AccountDir)
 }
 
 func inCluster(lookupEnv func(string) (string, bool), dir string) (*Kube, error) {
@@ -130,57 +126,16 @@ func (k *Kube) do(ctx context.Context, r kubeRequest, into any) error {
 
 // open sends a request and returns the body of its answer.
 func (k *Kube) open(ctx context.Context, r kubeRequest) (io.ReadCloser, error) {
-	request, err := k.request(ctx, r)
+	client := kube.Through(k.Address, k.Transport, k.TokenFile)
+	client.UserAgent = "vaultk8s-csi-provider"
+	answer, err := client.Send(ctx, kube.Request{Method: r.method, Path: r.path, Query: r.query, Accept: r.accept, Body: r.body})
+	if refused, is := errors.AsType[*kube.Error](err); is && refused.Status != 0 {
+		return nil, &kubeError{what: r.what, status: refused.Status, err: errors.New(refused.Message)}
+	} else if is {
+		return nil, &kubeError{what: r.what, err: refused.Cause}
+	}
 	if err != nil {
 		return nil, &kubeError{what: r.what, err: err}
 	}
-	client := http.Client{Transport: k.Transport}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, &kubeError{what: r.what, err: err}
-	}
-	if response.StatusCode >= http.StatusOK && response.StatusCode < http.StatusMultipleChoices {
-		return response.Body, nil
-	}
-	defer func() { _ = response.Body.Close() }()
-	var status struct {
-		Message string `json:"message"`
-	}
-	if json.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&status) != nil || status.Message == "" {
-		status.Message = http.StatusText(response.StatusCode)
-	}
-	return nil, &kubeError{what: r.what, status: response.StatusCode, err: errors.New(status.Message)}
-}
-
-func (k *Kube) request(ctx context.Context, r kubeRequest) (*http.Request, error) {
-	token, err := os.ReadFile(k.TokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("read the provider's service-account token: %w", err)
-	}
-	var body io.Reader
-	if r.body != nil {
-		encoded, err := json.Marshal(r.body)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(encoded)
-	}
-	address := strings.TrimSuffix(k.Address, "/") + r.path
-	if len(r.query) > 0 {
-		address += "?" + r.query.Encode()
-	}
-	request, err := http.NewRequestWithContext(ctx, r.method, address, body)
-	if err != nil {
-		return nil, err
-	}
-	accept := r.accept
-	if accept == "" {
-		accept = "application/json"
-	}
-	request.Header.Set("Accept", accept)
-	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	return request, nil
+	return answer.Body, nil
 }

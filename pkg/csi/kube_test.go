@@ -81,7 +81,7 @@ func TestKubeRefusals(t *testing.T) {
 		t.Error(err)
 	}
 	k.TokenFile = "/nothing"
-	if _, err := k.data(t.Context(), "secrets", "shop", "x"); !strings.Contains(textOf(err), "read the provider's service-account token") {
+	if _, err := k.data(t.Context(), "secrets", "shop", "x"); !strings.Contains(textOf(err), "read the service account's token") {
 		t.Error(err)
 	}
 	for status, want := range map[int]bool{0: true, 404: false, 403: false, 429: true, 500: true, 503: true} {

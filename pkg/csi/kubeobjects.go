@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
@@ -70,12 +71,17 @@ func (k *Kube) data(ctx context.Context, kind, namespace, name string) (map[stri
 	return all, err
 }
 
-// createKey makes the Secret of the version key.
+// createKey makes the Secret of the version key, which goes with the provider's
+// service account.
 func (k *Kube) createKey(ctx context.Context, name string, key []byte) error {
+	metadata := map[string]any{"name": name, "namespace": k.Namespace}
+	if owners := kube.Through(k.Address, k.Transport, k.TokenFile).Owners(ctx, k.Namespace); len(owners) > 0 {
+		metadata["ownerReferences"] = owners
+	}
 	return k.do(ctx, kubeRequest{
 		method: http.MethodPost, path: kubePath(k.Namespace, "secrets", ""), what: "create secrets " + k.Namespace + "/" + name,
 		body: map[string]any{
-			"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": k.Namespace},
+			"apiVersion": "v1", "kind": "Secret", "metadata": metadata,
 			"immutable": true, "data": map[string][]byte{"key": key},
 		},
 	}, nil)

@@ -28,6 +28,7 @@ type Address struct {
 	CAFile     string // PEM; neither: the system's authorities
 	CA         []byte
 	ProxyURL   string // "" takes HTTPS_PROXY and NO_PROXY
+	NoProxy    bool   // use none, whatever the environment says
 	Namespace  string // that requests are meant for; "" for none
 
 	TokenFile string // read at each request, because tokens are replaced
@@ -65,7 +66,7 @@ func inCluster(lookup func(string) (string, bool), dir string) (Address, error) 
 		return Address{}, fmt.Errorf("find the pod's namespace: %w", err)
 	}
 	return Address{
-		URL: "https://" + net.JoinHostPort(host, port), Namespace: strings.TrimSpace(string(namespace)),
+		URL: "https://" + net.JoinHostPort(host, port), Namespace: strings.TrimSpace(string(namespace)), NoProxy: true,
 		CAFile: filepath.Join(dir, "ca.crt"), TokenFile: filepath.Join(dir, "token"),
 	}, nil
 }
@@ -86,19 +87,35 @@ func New(a Address) (*Client, error) {
 		config.GetClientCertificate = who.plugin.certificate
 	}
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, ForceAttemptHTTP2: true,
+		TLSClientConfig: config, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: requestTime, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
 		// A connection that went silent, as after the loss of a node, is noticed.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}
-	if a.ProxyURL != "" {
-		proxy, err := url.Parse(a.ProxyURL)
-		if err != nil {
-			return nil, fmt.Errorf("proxy of the API server: not a URL: %w", bare(err))
-		}
-		transport.Proxy = http.ProxyURL(proxy)
+	if transport.Proxy, err = a.proxy(); err != nil {
+		return nil, err
 	}
 	return &Client{base: strings.TrimSuffix(a.URL, "/"), who: who, http: &http.Client{Transport: transport}, space: a.Namespace}, nil
+}
+
+// Through makes a client whose requests to a server go through a transport, signed
+// with the token of a file; "" for none.
+func Through(server string, transport http.RoundTripper, tokenFile string) *Client {
+	return &Client{base: strings.TrimSuffix(server, "/"), who: credentials{tokenFile: tokenFile}, http: &http.Client{Transport: transport}}
+}
+
+func (a Address) proxy() (func(*http.Request) (*url.URL, error), error) {
+	switch {
+	case a.NoProxy:
+		return nil, nil
+	case a.ProxyURL == "":
+		return http.ProxyFromEnvironment, nil
+	}
+	proxy, err := url.Parse(a.ProxyURL)
+	if err != nil {
+		return nil, fmt.Errorf("proxy of the API server: not a URL: %w", bare(err))
+	}
+	return http.ProxyURL(proxy), nil
 }
 
 func (a Address) tls() (*tls.Config, error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/instant"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/references"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
@@ -39,6 +40,7 @@ type program struct {
 	key      mac.Key
 	sessions *session.Sessions
 	writer   *destination.Writer
+	instant  *instant.Listeners
 	others   atomic.Int64 // old operators that were seen
 	filled   atomic.Bool  // the cache is
 
@@ -89,6 +91,7 @@ func (p *program) run(ctx context.Context, listening func(string, string)) error
 	}
 	tasks.Go(func() error { return p.cluster.cache.Start(ctx) })
 	tasks.Go(func() error { return p.sessions.Run(ctx) })
+	tasks.Go(func() error { return p.instant.Run(ctx) })
 	tasks.Go(func() error { p.lookAround(ctx); return nil })
 	tasks.Go(func() error {
 		if !p.cluster.cache.WaitForCacheSync(ctx) {
@@ -130,6 +133,7 @@ func (p *program) prepare(ctx context.Context) error {
 		return err
 	}
 	p.writer = destination.New(cached, p.cluster.live)
+	p.instant = instant.New(instant.Options{Log: p.log})
 	p.sessions = session.New(session.Options{
 		OperatorNamespace: p.config.Namespace, Cached: cached, Live: p.cluster.live, Client: p.cluster.live,
 		DefaultGlobals: p.config.DefaultGlobals(), SecretIDFolders: p.config.SecretIDFolders, CacheSize: p.config.ClientCacheSize,

@@ -140,10 +140,13 @@ func (p *program) setup(m manager.Manager, index int, owns func(string) bool) er
 	secrets := kinds.New(kinds.Options{
 		Client: m.GetClient(), Live: p.cluster.live, Login: kinds.LoginWith(p.sessions), Destination: p.writer,
 		Restarts: rollout.New(rollout.Options{Live: p.cluster.live, Cluster: p.cluster.live}),
-		Key:      p.key, Events: events, Drift: p.writer.Drift, Metrics: p.numbers, ExcludeRaw: p.config.ExcludeRaw(),
+		Key:      p.key, Events: events, Drift: p.writer.Drift, Announced: kinds.AnnouncedBy(p.instant), Metrics: p.numbers, ExcludeRaw: p.config.ExcludeRaw(),
 		Workers: p.config.MaxConcurrent, Backoff: backoff(p.config), Process: p.config.PodUID,
 	})
 	if err := secrets.SetupWithManager(m); err != nil {
+		return err
+	}
+	if err := p.additions(m, index, events); err != nil {
 		return err
 	}
 	p.mu.Lock()

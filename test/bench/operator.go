@@ -157,9 +157,9 @@ func (b *operatorBench) furnish(ctx context.Context) error {
 	for i := range operatorSpaces {
 		err = errors.Join(err, b.cluster.CreateServiceAccount(ctx, space(i), "app"), b.client.Create(ctx, &v1beta1.VaultAuth{
 			ObjectMeta: metav1.ObjectMeta{Namespace: space(i), Name: "vault"},
-			Spec: v1beta1.VaultAuthSpec{Method: "kubernetes", Mount: "kubernetes", Kubernetes: &v1beta1.AuthKubernetes{
+			Spec: v1beta1.VaultAuthSpec{Method: "kubernetes", Mount: "kubernetes", AuthMethods: v1beta1.AuthMethods{Kubernetes: &v1beta1.KubernetesAuth{
 				Role: "bench", ServiceAccount: "app",
-			}},
+			}}},
 		}))
 	}
 	return err
@@ -205,7 +205,7 @@ func (b *operatorBench) start(ctx context.Context) (err error) {
 func (b *operatorBench) secrets(ctx context.Context) (int, error) {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	err := b.client.List(ctx, list, client.MatchingLabels{"app.kubernetes.io/managed-by": "hashicorp-vso"})
+	err := b.client.List(ctx, list, client.MatchingLabels{"app.kubernetes.io/component": "secret-sync"})
 	return len(list.Items), err
 }
 

@@ -39,7 +39,7 @@ func TestValuesAreUsed(t *testing.T) {
 
 // whole says of a key that it is used with what stands beside it.
 func whole(path string) bool {
-	for _, part := range []string{"Probe.", ".mergeStrategy.", "storageEncryption.jwt.", "defaultAuthMethod.", ".appRole.", ".aws", ".gcp", ".issuerRef"} {
+	for _, part := range []string{"Probe.", ".mergeStrategy.", "storageEncryption.jwt.", "defaultAuthMethod.", ".appRole", ".aws", ".gcp", ".issuerRef"} {
 		if strings.Contains(path, part) {
 			return true
 		}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vaultk8s/vaultk8s/pkg/injector"
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 )
 
 // pageSize bounds how many pods are in memory at a time; of each there are only
@@ -31,7 +32,7 @@ const (
 // Census finds pods that asked for an injection and run without it, as happens
 // when a webhook is not reachable and its failure policy is to ignore that.
 type Census struct {
-	client   *Client
+	client   *kube.Client
 	selector string // of labels
 	report   func(error)
 
@@ -40,7 +41,7 @@ type Census struct {
 }
 
 // NewCensus looks at the running pods whose labels match the selector, "" for all.
-func NewCensus(c *Client, selector string, report func(error)) *Census {
+func NewCensus(c *kube.Client, selector string, report func(error)) *Census {
 	return &Census{client: c, selector: selector, report: report, without: map[types.UID]bool{}}
 }
 
@@ -60,12 +61,12 @@ func (c *Census) Run(ctx context.Context) {
 	clear(c.without)
 }
 
-func (c *Census) request() request {
+func (c *Census) request() kube.Request {
 	query := url.Values{"fieldSelector": {"status.phase=" + string(corev1.PodRunning)}}
 	if c.selector != "" {
 		query.Set("labelSelector", c.selector)
 	}
-	return request{method: http.MethodGet, path: "/api/v1/pods", query: query, accept: metadataOnly}
+	return kube.Request{Path: "/api/v1/pods", Query: query, Accept: metadataOnly}
 }
 
 func (c *Census) follow(ctx context.Context) error {
@@ -73,7 +74,7 @@ func (c *Census) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.client.watch(ctx, c.request(), version, func(e event) error {
+	return c.client.Watch(ctx, c.request(), version, func(e kube.Event) error {
 		if e.Type == "BOOKMARK" {
 			return nil
 		}
@@ -89,11 +90,11 @@ func (c *Census) follow(ctx context.Context) error {
 // list looks at all pods, page by page, and returns from where to watch.
 func (c *Census) list(ctx context.Context) (string, error) {
 	known, r := map[types.UID]bool{}, c.request()
-	r.accept = metadataOnlyList
-	r.query.Set("limit", pageSize)
+	r.Accept = metadataOnlyList
+	r.Query.Set("limit", pageSize)
 	for {
 		var page metav1.PartialObjectMetadataList
-		if err := c.client.do(ctx, r, &page); err != nil {
+		if err := c.client.Do(ctx, r, &page); err != nil {
 			return "", err
 		}
 		for i := range page.Items {
@@ -104,7 +105,7 @@ func (c *Census) list(ctx context.Context) (string, error) {
 			c.forget(known)
 			return page.ResourceVersion, nil
 		}
-		r.query.Set("continue", page.Continue)
+		r.Query.Set("continue", page.Continue)
 	}
 }
 
@@ -133,7 +134,7 @@ func (c *Census) judge(ctx context.Context, pod *metav1.PartialObjectMetadata, g
 		return
 	}
 	// Who leads next finds the pod, too; an event that is there already is enough.
-	if err := c.tell(ctx, pod); err != nil && !hasCode(err, http.StatusConflict) && !errors.Is(err, context.Canceled) {
+	if err := c.tell(ctx, pod); err != nil && kube.Status(err) != http.StatusConflict && !errors.Is(err, context.Canceled) {
 		c.report(fmt.Errorf("write an event: %w", err))
 	}
 }
@@ -162,5 +163,5 @@ func (c *Census) tell(ctx context.Context, pod *metav1.PartialObjectMetadata) er
 		Message: "the pod asks for secrets by " + injector.Prefix + "agent-inject, but runs without an agent: the webhook did not see it. Delete the pod to have it made anew.",
 		Source:  corev1.EventSource{Component: "vaultk8s-injector"},
 	}
-	return c.client.do(ctx, request{method: http.MethodPost, path: "/api/v1/namespaces/" + pod.Namespace + "/events", body: e}, nil)
+	return c.client.Do(ctx, kube.Request{Method: http.MethodPost, Path: "/api/v1/namespaces/" + pod.Namespace + "/events", Body: e}, nil)
 }

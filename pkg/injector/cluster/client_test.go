@@ -14,11 +14,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // overTLS is a client of a real listener, with the files of a pod.
-func overTLS(t *testing.T, h http.HandlerFunc) (*Client, string) {
+func overTLS(t *testing.T, h http.HandlerFunc) (*kube.Client, string) {
 	t.Helper()
 	s := httptest.NewTLSServer(h)
 	t.Cleanup(s.Close)
@@ -129,13 +130,13 @@ func TestSecret(t *testing.T) {
 		return s.Save(t.Context(), map[string]sensitive.String{"a": sensitive.New(value)}, version)
 	}
 	must(t, put("one", ""))
-	if err := put("two", ""); !hasCode(err, http.StatusConflict) {
+	if err := put("two", ""); kube.Status(err) != http.StatusConflict {
 		t.Errorf("made twice: %v", err)
 	}
 	_, version, err = s.Load(t.Context())
 	must(t, err)
 	must(t, put("three", version))
-	if err := put("four", version); !hasCode(err, http.StatusConflict) {
+	if err := put("four", version); kube.Status(err) != http.StatusConflict {
 		t.Errorf("changed from an old version: %v", err)
 	}
 	entries, _, err = s.Load(t.Context())

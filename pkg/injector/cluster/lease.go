@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 )
 
 // The times of a lease: a holder that is lost is replaced after leaseTime. It
@@ -25,7 +26,7 @@ const (
 
 // Elector holds a Lease, or waits for it, so that one of several replicas leads.
 type Elector struct {
-	client                    *Client
+	client                    *kube.Client
 	namespace, name, identity string
 	report                    func(error)
 
@@ -39,7 +40,7 @@ type Elector struct {
 
 // NewElector names the Lease, and who this replica is. report hears of failed
 // requests; it is called from the goroutine of [Elector.Run].
-func NewElector(c *Client, namespace, name, identity string, report func(error)) *Elector {
+func NewElector(c *kube.Client, namespace, name, identity string, report func(error)) *Elector {
 	return &Elector{client: c, namespace: namespace, name: name, identity: identity, report: report}
 }
 
@@ -110,9 +111,10 @@ func (e *Elector) path() string {
 // take makes, renews or takes over the Lease, and reports whether it is ours.
 func (e *Elector) take(ctx context.Context) (bool, error) {
 	var lease coordinationv1.Lease
-	err := e.client.do(ctx, request{method: http.MethodGet, path: e.path() + "/" + e.name}, &lease)
-	if hasCode(err, http.StatusNotFound) {
-		return e.write(ctx, request{method: http.MethodPost, path: e.path()}, e.claim(lease))
+	err := e.client.Do(ctx, kube.Request{Path: e.path() + "/" + e.name}, &lease)
+	if kube.Status(err) == http.StatusNotFound {
+		lease.OwnerReferences = owners(ctx, e.client, e.namespace)
+		return e.write(ctx, kube.Request{Method: http.MethodPost, Path: e.path()}, e.claim(lease))
 	}
 	if err != nil {
 		return false, err
@@ -120,13 +122,13 @@ func (e *Elector) take(ctx context.Context) (bool, error) {
 	if !e.free(lease) {
 		return false, nil
 	}
-	return e.write(ctx, request{method: http.MethodPut, path: e.path() + "/" + e.name}, e.claim(lease))
+	return e.write(ctx, kube.Request{Method: http.MethodPut, Path: e.path() + "/" + e.name}, e.claim(lease))
 }
 
-func (e *Elector) write(ctx context.Context, r request, lease *coordinationv1.Lease) (bool, error) {
-	r.body = lease
-	err := e.client.do(ctx, r, nil)
-	if hasCode(err, http.StatusConflict) {
+func (e *Elector) write(ctx context.Context, r kube.Request, lease *coordinationv1.Lease) (bool, error) {
+	r.Body = lease
+	err := e.client.Do(ctx, r, nil)
+	if kube.Status(err) == http.StatusConflict {
 		return false, nil // somebody else was quicker
 	}
 	return err == nil, err
@@ -172,12 +174,12 @@ func (e *Elector) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, renewTime)
 	defer cancel()
 	var lease coordinationv1.Lease
-	err := e.client.do(ctx, request{method: http.MethodGet, path: e.path() + "/" + e.name}, &lease)
+	err := e.client.Do(ctx, kube.Request{Path: e.path() + "/" + e.name}, &lease)
 	if err != nil || lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity != e.identity {
 		return
 	}
 	lease.Spec.HolderIdentity, lease.ManagedFields = nil, nil
-	if _, err := e.write(ctx, request{method: http.MethodPut, path: e.path() + "/" + e.name}, &lease); err != nil {
+	if _, err := e.write(ctx, kube.Request{Method: http.MethodPut, Path: e.path() + "/" + e.name}, &lease); err != nil {
 		e.report(fmt.Errorf("give the lease back: %w", err))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 )
 
 const configurationsPath = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -20,7 +22,7 @@ const configurationsPath = "/apis/admissionregistration.k8s.io/v1/mutatingwebhoo
 // Publisher watches one MutatingWebhookConfiguration, and keeps our bundle in all
 // of its webhooks.
 type Publisher struct {
-	client *Client
+	client *kube.Client
 	name   string
 	wanted func() []byte
 	report func(error)
@@ -47,7 +49,7 @@ type configuration struct {
 // NewPublisher names the configuration. wanted returns the bundle in PEM that the
 // webhooks are to have, nil to leave them as they are; it is asked at each change
 // of the configuration, and after [Publisher.Look]. report hears of failed requests.
-func NewPublisher(c *Client, name string, wanted func() []byte, report func(error)) *Publisher {
+func NewPublisher(c *kube.Client, name string, wanted func() []byte, report func(error)) *Publisher {
 	return &Publisher{client: c, name: name, wanted: wanted, report: report, look: make(chan struct{}, 1)}
 }
 
@@ -170,9 +172,9 @@ func (p *Publisher) patch(ctx context.Context, names []string, want []byte) erro
 		all[i] = webhook{name, map[string][]byte{"caBundle": want}}
 	}
 	var now configuration
-	err := p.client.do(ctx, request{
-		method: http.MethodPatch, path: configurationsPath + "/" + p.name, query: url.Values{"fieldManager": {"vaultk8s-injector"}},
-		contentType: "application/strategic-merge-patch+json", body: map[string]any{"webhooks": all},
+	err := p.client.Do(ctx, kube.Request{
+		Method: http.MethodPatch, Path: configurationsPath + "/" + p.name, Query: url.Values{"fieldManager": {"vaultk8s-injector"}},
+		ContentType: "application/strategic-merge-patch+json", Body: map[string]any{"webhooks": all},
 	}, &now)
 	if err != nil {
 		return err
@@ -188,12 +190,12 @@ func (p *Publisher) patch(ctx context.Context, names []string, want []byte) erro
 // follow reads the configuration and then hears of its changes, until the watch
 // ends.
 func (p *Publisher) follow(ctx context.Context) error {
-	r := request{method: http.MethodGet, path: configurationsPath, query: url.Values{"fieldSelector": {"metadata.name=" + p.name}}}
+	r := kube.Request{Path: configurationsPath, Query: url.Values{"fieldSelector": {"metadata.name=" + p.name}}}
 	var list struct {
 		Metadata struct{ ResourceVersion string }
 		Items    []configuration
 	}
-	if err := p.client.do(ctx, r, &list); err != nil {
+	if err := p.client.Do(ctx, r, &list); err != nil {
 		return err
 	}
 	if len(list.Items) == 0 {
@@ -201,7 +203,7 @@ func (p *Publisher) follow(ctx context.Context) error {
 	} else {
 		p.see(&list.Items[0])
 	}
-	return p.client.watch(ctx, r, list.Metadata.ResourceVersion, func(e event) error {
+	return p.client.Watch(ctx, r, list.Metadata.ResourceVersion, func(e kube.Event) error {
 		if e.Type == "BOOKMARK" {
 			return nil
 		}

@@ -6,18 +6,20 @@ import (
 	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
 // Secret keeps texts in a Secret of Kubernetes.
 type Secret struct {
-	client          *Client
+	client          *kube.Client
 	namespace, name string
 }
 
 // NewSecret names the Secret, which need not exist.
-func NewSecret(c *Client, namespace, name string) *Secret {
+func NewSecret(c *kube.Client, namespace, name string) *Secret {
 	return &Secret{client: c, namespace: namespace, name: name}
 }
 
@@ -35,7 +37,7 @@ func (s *Secret) path() string { return "/api/v1/namespaces/" + s.namespace + "/
 // Load returns the entries and the version; neither if there is no such Secret.
 func (s *Secret) Load(ctx context.Context) (map[string]sensitive.String, string, error) {
 	o, err := s.get(ctx)
-	if hasCode(err, http.StatusNotFound) {
+	if kube.Status(err) == http.StatusNotFound {
 		return nil, "", nil
 	}
 	if err != nil {
@@ -53,7 +55,7 @@ func (s *Secret) Load(ctx context.Context) (map[string]sensitive.String, string,
 
 func (s *Secret) get(ctx context.Context) (*secretObject, error) {
 	var o secretObject
-	err := s.client.do(ctx, request{method: http.MethodGet, path: s.path() + "/" + s.name}, &o)
+	err := s.client.Do(ctx, kube.Request{Path: s.path() + "/" + s.name}, &o)
 	return &o, err
 }
 
@@ -66,13 +68,22 @@ func (s *Secret) Save(ctx context.Context, entries map[string]sensitive.String, 
 	}
 	if version == "" {
 		o := &secretObject{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}, Data: data, Type: "Opaque"}
-		o.Name, o.Namespace = s.name, s.namespace
-		return s.client.do(ctx, request{method: http.MethodPost, path: s.path(), body: o}, nil)
+		o.Name, o.Namespace, o.OwnerReferences = s.name, s.namespace, owners(ctx, s.client, s.namespace)
+		return s.client.Do(ctx, kube.Request{Method: http.MethodPost, Path: s.path(), Body: o}, nil)
 	}
 	o, err := s.get(ctx) // for its labels and type
 	if err != nil {
 		return err
 	}
 	o.Data, o.ResourceVersion, o.ManagedFields = data, version, nil
-	return s.client.do(ctx, request{method: http.MethodPut, path: s.path() + "/" + s.name, body: o}, nil)
+	return s.client.Do(ctx, kube.Request{Method: http.MethodPut, Path: s.path() + "/" + s.name, Body: o}, nil)
+}
+
+// owners makes what the injector keeps for itself go with its service account.
+func owners(ctx context.Context, c *kube.Client, namespace string) []metav1.OwnerReference {
+	var all []metav1.OwnerReference
+	for _, o := range c.Owners(ctx, namespace) {
+		all = append(all, metav1.OwnerReference{APIVersion: o.APIVersion, Kind: o.Kind, Name: o.Name, UID: types.UID(o.UID)})
+	}
+	return all
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +42,7 @@ type apiServer struct {
 
 // watcher is one that has not gone yet, as long as its context lasts.
 type watcher struct {
-	events chan event
+	events chan kube.Event
 	gone   <-chan struct{}
 }
 
@@ -48,8 +50,8 @@ func newAPIServer() *apiServer { return &apiServer{objects: map[string]map[strin
 
 // client is one whose requests reach the server without a network, so that time
 // may be virtual.
-func (s *apiServer) client() *Client {
-	return &Client{base: "https://kubernetes", http: &http.Client{Transport: s}}
+func (s *apiServer) client() *kube.Client {
+	return kube.Through("https://kubernetes", s, "")
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -172,7 +174,7 @@ func (s *apiServer) tell(kind string, object any) {
 	for _, w := range s.watches {
 		select {
 		case <-w.gone:
-		case w.events <- event{Type: kind, Object: text}:
+		case w.events <- kube.Event{Type: kind, Object: text}:
 		}
 	}
 }
@@ -187,7 +189,7 @@ func (s *apiServer) set(path string, object map[string]any) {
 // watch sends what is told until the client goes away.
 func (s *apiServer) watch(r *http.Request) *http.Response {
 	from, to := io.Pipe()
-	events := make(chan event, 100)
+	events := make(chan kube.Event, 100)
 	s.watches = append(s.watches, watcher{events, r.Context().Done()})
 	go func() {
 		defer func() { _ = to.Close() }()

@@ -16,6 +16,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/injector/cluster"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/webhook"
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
 	"github.com/vaultk8s/vaultk8s/pkg/serve"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
@@ -37,8 +38,8 @@ type server struct {
 	config    config.Injector
 	log       *slog.Logger
 	holder    certs.Holder
-	client    *cluster.Client // nil: nothing is done in the cluster
-	keeper    *certs.Keeper   // nil: the certificate comes from files
+	client    *kube.Client  // nil: nothing is done in the cluster
+	keeper    *certs.Keeper // nil: the certificate comes from files
 	publisher *cluster.Publisher
 	elector   *cluster.Elector // nil: this replica always leads
 	census    *cluster.Census

@@ -95,9 +95,9 @@ func (d Dynamic) token() check {
 	return func() (Decision, bool) {
 		from, _ := d.Foreign()
 		switch {
-		case d.Lease.TTL <= 0 || !differ(d.Was.ID, d.Is.ID):
+		case d.Lease.TTL <= 0 || d.Lease.ID == "" || !differ(d.Was.ID, d.Is.ID):
 			return Decision{}, false
-		case !d.Takeover || d.Lease.ID == "" || !d.alive() || !from.IsZero() && !d.Now.Before(from):
+		case !d.Takeover || !d.alive() || !from.IsZero() && !d.Now.Before(from):
 			return d.issue(v1beta1.ReasonVaultTokenRotated), true
 		case !d.Lease.Renewable || !d.Lease.Renewed.Before(d.Since.Truncate(time.Second)):
 			return Decision{}, false // nobody can tell whether it lives, or this process has seen that it does

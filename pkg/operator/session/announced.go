@@ -51,9 +51,5 @@ func (s *Session) Upgrade(ctx context.Context, r vault.Request, dial vault.Dial)
 		return &vault.Error{Kind: vault.InvalidToken, Method: r.Method, Path: r.Path, Messages: []string{"not logged in yet"}}
 	}
 	r.Namespace = cmp.Or(r.Namespace, s.namespace)
-	err := session.Upgrade(ctx, r, dial)
-	if err != nil && vault.KindOf(err) == vault.Denied {
-		s.login.doubted()
-	}
-	return err
+	return session.Upgrade(ctx, r, dial)
 }

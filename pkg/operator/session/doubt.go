@@ -14,13 +14,28 @@ const (
 	doubtPause = 10 * time.Second
 	// replacePause is the least age of a token that is replaced because something is
 	// denied to it, though Vault knows it: a role may have got further policies since.
+	// It doubles as long as that does not help, four times: 5, 10, 20, 40, 80 min.
 	replacePause = 5 * time.Minute
+	// doubtForgotten is how long nothing must be denied for the pause to be short again.
+	doubtForgotten = 3 * time.Hour
 )
 
 // doubt is what is known of a token since something was denied to it.
 type doubt struct {
-	due    bool
-	looked time.Time
+	due      bool
+	looked   time.Time
+	replaced int // tokens in a row that were replaced for it
+}
+
+// pause is the least age of a token that is replaced.
+func (d doubt) pause() time.Duration { return replacePause << min(d.replaced, 4) }
+
+// next is the doubt after a look.
+func (d doubt) next(now time.Time) doubt {
+	if now.Sub(d.looked) > doubtForgotten {
+		d.replaced = 0
+	}
+	return doubt{looked: now, replaced: d.replaced}
 }
 
 // doubted plans a look at the token: Vault may say "permission denied" of one that
@@ -39,9 +54,9 @@ func (l *login) doubted() {
 func (l *login) lookUp(ctx context.Context) time.Time {
 	l.mu.Lock()
 	now := time.Now()
-	due, session, fresh := l.doubt.due, l.vault, now.Sub(l.since) < replacePause
-	spared := l.held(now)
-	l.doubt = doubt{looked: now}
+	due, session := l.doubt.due, l.vault
+	l.doubt = l.doubt.next(now)
+	fresh, spared := now.Sub(l.since) < l.doubt.pause(), l.held(now)
 	l.mu.Unlock()
 	if !due || session == nil {
 		return time.Time{}
@@ -51,9 +66,17 @@ func (l *login) lookUp(ctx context.Context) time.Time {
 	switch {
 	case fresh:
 	case err == nil && !spared:
+		l.replacedInDoubt()
 		session.Relogin()
 	case err != nil && vault.KindOf(err) == vault.Denied:
+		l.replacedInDoubt()
 		session.Invalid(epoch) // older servers say this of tokens that ended
 	}
 	return time.Time{}
+}
+
+func (l *login) replacedInDoubt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubt.replaced++
 }

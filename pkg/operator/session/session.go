@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -78,7 +79,7 @@ func (s *Session) Do(ctx context.Context, r vault.Request) (*vault.Response, err
 
 // send sends a request whose path is complete.
 func (s *Session) send(ctx context.Context, r vault.Request) (*vault.Response, error) {
-	r.KV, r.Namespace, r.Headers = false, cmp.Or(r.Namespace, s.namespace), append(r.Headers, s.consistent(r.Method)...)
+	r.KV, r.Namespace, r.Headers = false, cmp.Or(r.Namespace, s.namespace), slices.Concat(r.Headers, s.consistent(r.Method))
 	session := s.login.session()
 	if session == nil {
 		return nil, &vault.Error{Kind: vault.InvalidToken, Method: r.Method, Path: r.Path, Messages: []string{"not logged in yet"}}

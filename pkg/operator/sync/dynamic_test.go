@@ -147,13 +147,13 @@ func TestDynamicLife(t *testing.T) {
 		w.wantCondition(s, v1beta1.ConditionLeaseRenewal, metav1.ConditionTrue, "SecretLeaseRenewal", "the lease was renewed")
 		w.wantEvents()
 		// 12 renewals reach minute 936; the next would get 64 minutes of the 100.
-		pass(863 * time.Minute)
+		pass(862 * time.Minute)
 		w.wantRequests(0, 11)
 		if w.username("db") != user {
 			t.Error("a renewal made other credentials")
 		}
 		w.wantRestarts(0)
-		pass(time.Minute)
+		pass(2 * time.Minute)
 		w.wantRequests(1, 1)
 		if w.username("db") == user {
 			t.Error("the truncated lease has no successor")
@@ -393,7 +393,7 @@ func TestDynamicRefused(t *testing.T) {
 		pass(73 * time.Minute)
 		w.wantRequests(1, 1)
 		events := w.events
-		if len(events) != 3 || !strings.HasPrefix(events[0], "db | Warning | SecretLeaseRenewalError | PUT http://vault/v1/sys/leases/renew: permanent (HTTP 400)") ||
+		if len(events) != 3 || !strings.HasPrefix(events[0], "db | Warning | SecretLeaseRenewalError | PUT http://vault/v1/sys/leases/renew: not found (HTTP 400)") ||
 			events[1] != rotated+"SecretLeaseRenewalError" {
 			t.Errorf("events %q", events)
 		}
@@ -465,21 +465,23 @@ func TestDynamicAbsent(t *testing.T) {
 func TestDynamicNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := database(t)
-		w.vault.PutKV("old", "key", map[string]any{"value": "a"})
-		s := dynamicSecret(func(s *vds) { s.Spec.Mount, s.Spec.Path, s.Spec.RefreshAfter = "old", "key", "10m" })
+		w.vault.PutKV("secret", "key", map[string]any{"value": "a"})
+		s := dynamicSecret(func(s *vds) { s.Spec.Mount, s.Spec.Path, s.Spec.RefreshAfter = "secret", "data/key", "10m" })
 		w.create(s)
 		w.wantEvents(firstDB)
 		w.forgetWrites()
 		w.vault.ResetRequests()
 		pass(time.Hour) // 67 and 5 % of 10 minutes are 7.2
-		if got := w.vault.Count("GET", "old/key"); got != 8 {
+		if got := w.vault.Count("GET", "secret/data/key"); got != 8 {
 			t.Errorf("%d reads, want 8", got)
 		}
 		w.wantWrites(map[string]int{})
 		w.wantRestarts(0)
-		w.vault.PutKV("old", "key", map[string]any{"value": "b"})
+		w.vault.PutKV("secret", "key", map[string]any{"value": "b"})
 		pass(10 * time.Minute)
-		w.wantData("db", map[string]string{"value": "b"})
+		if got := string(w.secret("db").Data["data"]); got != `{"value":"b"}` {
+			t.Errorf("data %s", got)
+		}
 		w.wantRestarts(1)
 	})
 }

@@ -19,7 +19,6 @@ type outcome struct {
 	silent  bool          // nothing is known yet that would be worth writing down
 	backoff bool          // look again after the backoff of the object; next counts where it is sooner
 	asked   time.Duration // what Vault asked to wait, at least
-	fault   error         // of the API server, in the middle of a visit: nothing more is written, and the visit is repeated
 }
 
 // done says that an object is as its spec says.

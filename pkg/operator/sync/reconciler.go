@@ -151,9 +151,6 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 	if err := ctx.Err(); err != nil {
 		return reconcile.Result{}, err // what it looks like is not what it is
 	}
-	if o.fault != nil {
-		return reconcile.Result{RequeueAfter: conflictPause(o.fault)}, exceptConflict(o.fault)
-	}
 	if !o.silent {
 		v.conditions.Conclude(o.Outcome)
 		*v.parts.observed = v.object.GetGeneration()

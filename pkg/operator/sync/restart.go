@@ -43,23 +43,10 @@ func (v *visit) restart(ctx context.Context, c change) time.Duration {
 	return done.After
 }
 
-// owe remembers, before the Secret is written, that the targets have to see what it
-// will hold. Were this process to end in between, the next one would find the Secret
-// as it should be, and nobody to tell.
-func (v *visit) owe(ctx context.Context, c change) *outcome {
-	was, _ := v.conditions.Get(v1beta1.ConditionRolloutRestart)
-	if !c.restart || len(v.parts.targets) == 0 || !rollout.Wanted(v.parts.policy, c.keys) {
-		return nil
-	}
+// wroteNow records that the data is written now, in seconds.
+func (v *visit) wroteNow() {
 	now := metav1.NewTime(time.Now().Truncate(time.Second))
 	*v.parts.written = &now
-	if was.Status != metav1.ConditionFalse {
-		v.conditions.Put(v1beta1.ConditionRolloutRestart, false, v1beta1.ReasonRolloutPending, "the Secret is being written")
-	}
-	if err := v.save(ctx); err != nil {
-		return &outcome{silent: true, fault: err}
-	}
-	return nil
 }
 
 // writtenAt is when the data was written last.

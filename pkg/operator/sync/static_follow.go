@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -19,15 +18,28 @@ func (k *static) follow(v *visit, r *round) {
 		k.o.Announced.Forget(id)
 		return
 	}
-	paths := map[Session][]string{}
+	queries := map[Session][]secret.Query{}
 	for p := range r.used {
 		if p.query.Op == secret.Read {
-			at, _, _ := strings.Cut(p.query.Path, "?")
-			paths[p.session] = append(paths[p.session], at)
+			queries[p.session] = append(queries[p.session], p.query)
 		}
 	}
-	for session, all := range maps.All(paths) {
-		slices.Sort(all)
-		k.o.Announced.Follow(id, session, "kv*", slices.Compact(all), r.notify)
+	for session, all := range queries {
+		k.o.Announced.Follow(id, session, "kv*", pathsOf(all), func() {
+			for _, q := range all {
+				session.Announce(q, 0) // what is new wakes the object
+			}
+		})
 	}
+}
+
+// pathsOf returns where queries read.
+func pathsOf(queries []secret.Query) []string {
+	var all []string
+	for _, q := range queries {
+		at, _, _ := strings.Cut(q.Path, "?")
+		all = append(all, at)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

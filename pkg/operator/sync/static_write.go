@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
@@ -53,8 +51,13 @@ func (k *static) deliver(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 		return 0, &o
 	}
 	c := change{restart: decision.Restart, keys: differing(before, out.Data), hash: k.o.Key.Text(out.Data)}
-	if bad := v.owe(ctx, c); bad != nil {
-		return 0, bad
+	if c.restart {
+		// Before the write: were this process to end after it, the next one would find
+		// the Secret as it should be, and nobody to tell.
+		v.wroteNow()
+		if bad := v.owe(ctx, c); bad != nil {
+			return 0, bad
+		}
 	}
 	// It is applied even where the data is as it was: labels and annotations may not
 	// be. What would change nothing is not sent.
@@ -91,9 +94,8 @@ func (k *static) judge(v *visit, s *v1beta1.VaultStaticSecret, found *destinatio
 // record puts what was done into the status, where anything was.
 func (k *static) record(v *visit, s *v1beta1.VaultStaticSecret, c mac.Comparison, w destination.Written, d due.Decision, got *contents) {
 	first := s.Status.LastGeneration == 0
-	if w.Changed {
-		now := metav1.NewTime(time.Now().Truncate(time.Second))
-		s.Status.LastSyncTime = &now
+	if w.Changed && !d.Restart {
+		v.wroteNow()
 	}
 	if w.Changed || d.Action == due.Sync && s.Spec.HMAC() {
 		v.used(got.first)

@@ -71,8 +71,8 @@ type world struct {
 	restarts []rollout.Request
 	restart  func(rollout.Request) (rollout.Outcome, error)
 	rolled   func(rollout.Request) (bool, error)
-	client   string        // of the tokens; "": "client"
-	tokenTTL time.Duration // of the tokens
+	client   string        // of the tokens; "": "client". A test sets it while nothing runs
+	tokenTTL time.Duration // of the tokens, likewise
 }
 
 // newWorld starts the reconcilers with some objects in the cluster.
@@ -226,8 +226,6 @@ func (s *fakeSession) ClientID() string     { return s.world.clientID() }
 func (s *fakeSession) Hold(until time.Time) { s.held = until }
 
 func (s *fakeSession) Token() vault.TokenState {
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
 	return vault.TokenState{Epoch: 1, Token: &auth.Token{Value: sensitive.New(s.world.vault.RootToken()), TTL: s.world.tokenTTL}}
 }
 
@@ -273,8 +271,6 @@ func (w *world) Rolled(_ context.Context, q rollout.Request) (bool, error) {
 }
 
 func (w *world) clientID() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	return orElse(w.client, "client")
 }
 

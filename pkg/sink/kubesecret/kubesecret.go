@@ -5,23 +5,20 @@
 // cluster's authority. [Cluster.Apply] writes one key by server-side apply, so
 // that other keys of the same Secret, whoever wrote them, stay as they are.
 //
-// It speaks HTTP itself and imports no Kubernetes library: the agent, which runs
-// in every pod, would pay for one in memory and never use the rest of it.
+// It imports no Kubernetes library: the agent, which runs in every pod, would pay
+// for one in memory and never use the rest of it. Package kube speaks HTTP itself.
 //
 // Most callers need two functions: InCluster and Cluster.Apply.
 package kubesecret
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,10 +26,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// accountDir is where the kubelet puts what a pod needs to reach the API server.
-const accountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
+	"github.com/vaultk8s/vaultk8s/pkg/kube"
+)
 
 // requestTimeout bounds one request to the API server.
 const requestTimeout = 30 * time.Second
@@ -60,7 +56,7 @@ func (t Target) String() string {
 // InCluster finds the API server as a pod does: by the variables of the kubelet,
 // and the files of the service account. The error says what is missing.
 func InCluster(lookupEnv func(string) (string, bool)) (*Cluster, error) {
-	return inCluster(lookupEnv, accountDir)
+	return inCluster(lookupEnv, kube.AccountDir)
 }
 
 func inCluster(lookupEnv func(string) (string, bool), dir string) (*Cluster, error) {
@@ -95,39 +91,17 @@ func (c *Cluster) Apply(ctx context.Context, t Target, content []byte) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	request, err := c.request(ctx, t, content)
+	client := kube.Through(c.Address, c.client.Transport, c.TokenFile)
+	client.UserAgent = "vaultk8s-agent"
+	answer, err := client.Send(ctx, kube.Request{
+		Method: http.MethodPatch, Path: fmt.Sprintf("/api/v1/namespaces/%s/secrets/%s", url.PathEscape(t.Namespace), url.PathEscape(t.Name)),
+		Query: url.Values{"fieldManager": {manager(t)}}, ContentType: "application/apply-patch+yaml", // JSON is YAML
+		Body: manifest(t, content),
+	})
 	if err != nil {
-		return &Error{Target: t, Err: err}
+		return refused(t, err)
 	}
-	answer, err := c.client.Do(request)
-	if err != nil {
-		return &Error{Target: t, Err: err}
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusCreated {
-		return nil
-	}
-	return refused(t, answer)
-}
-
-func (c *Cluster) request(ctx context.Context, t Target, content []byte) (*http.Request, error) {
-	token, err := os.ReadFile(c.TokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("read the service-account token: %w", err)
-	}
-	body, err := json.Marshal(manifest(t, content))
-	if err != nil {
-		return nil, err
-	}
-	address := fmt.Sprintf("%s/api/v1/namespaces/%s/secrets/%s?%s", strings.TrimSuffix(c.Address, "/"),
-		url.PathEscape(t.Namespace), url.PathEscape(t.Name), url.Values{"fieldManager": {manager(t)}}.Encode())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPatch, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/apply-patch+yaml") // JSON is YAML
-	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	return request, nil
+	return answer.Body.Close()
 }
 
 func manifest(t Target, content []byte) map[string]any {
@@ -170,19 +144,20 @@ func (e *Error) Error() string { return fmt.Sprintf("write to Secret %s: %v", e.
 func (e *Error) Unwrap() error { return e.Err }
 
 // refused makes an error of what the API server answered, with what to do about it.
-func refused(t Target, answer *http.Response) error {
-	var status struct {
-		Message string `json:"message"`
+func refused(t Target, err error) error {
+	e, is := errors.AsType[*kube.Error](err)
+	if !is {
+		return &Error{Target: t, Err: err}
 	}
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if json.Unmarshal(text, &status) != nil || status.Message == "" {
-		status.Message = http.StatusText(answer.StatusCode)
+	if e.Status == 0 {
+		return &Error{Target: t, Err: e.Cause}
 	}
-	switch answer.StatusCode {
+	message := e.Message
+	switch e.Status {
 	case http.StatusForbidden:
-		status.Message += "; the pod's service account needs the verbs create and patch on secrets in this namespace"
+		message += "; the pod's service account needs the verbs create and patch on secrets in this namespace"
 	case http.StatusConflict:
-		status.Message += "; somebody else owns this key"
+		message += "; somebody else owns this key"
 	}
-	return &Error{Target: t, Status: answer.StatusCode, Err: errors.New(status.Message)}
+	return &Error{Target: t, Status: e.Status, Err: errors.New(message)}
 }

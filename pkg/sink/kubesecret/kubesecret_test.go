@@ -134,7 +134,7 @@ func TestApplyWithoutAToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Apply(t.Context(), Target{Name: "app", Key: "key"}, []byte(canary))
-	if err == nil || !strings.HasPrefix(err.Error(), "write to Secret shop/app/key: read the service-account token: open ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "write to Secret shop/app/key: read the service account's token: open ") {
 		t.Errorf("got %v", err)
 	}
 }
