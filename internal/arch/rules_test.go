@@ -59,6 +59,7 @@ func rooms() []room {
 		{dir: "charts"},
 		{dir: "internal/arch"},
 		{dir: "internal/golden"},
+		{dir: "internal/chart", use: []string{telemetry}},
 		{dir: "internal/testcount"},
 		{dir: "internal/fakecloud"},
 		{dir: "internal/fakevault/..."},

@@ -112,14 +112,16 @@ func profiles() http.Handler {
 func (p *program) state() telemetry.OperatorState {
 	p.mu.Lock()
 	held := map[int]bool{}
-	for index := range p.terms {
+	var objects []telemetry.ObjectStat
+	for index, kinds := range p.terms {
 		held[index] = true
+		objects = append(objects, kinds.Objects()...)
 	}
 	p.mu.Unlock()
 	_, away := p.board.away()
 	s := telemetry.OperatorState{
 		Shards: len(held), Unhealthy: away, OtherOperators: int(p.others.Load()), SessionLimit: p.config.ClientCacheSize,
-		Encrypted: p.config.PersistenceModel == config.PersistEncrypted,
+		Encrypted: p.config.PersistenceModel == config.PersistEncrypted, Objects: objects,
 	}
 	s.ObjectsReady, s.ObjectsUnready = p.board.count(held)
 	return s

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/vaultk8s/vaultk8s/pkg/operator/defaults"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/references"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shard"
@@ -154,6 +155,12 @@ func (p *program) setup(m manager.Manager, index int, owns func(string) bool) er
 	p.terms[index] = secrets
 	if index > 0 {
 		return nil
+	}
+	if file := p.config.Defaults; file != "" {
+		keeper := defaults.New(defaults.Options{File: file, Namespace: p.config.Namespace, Client: p.cluster.live, Log: p.log})
+		if err := m.Add(keeper); err != nil {
+			return err
+		}
 	}
 	return m.Add(manager.RunnableFunc(p.tidy))
 }

@@ -24,9 +24,18 @@ func chainOf(s *selection) (*chain, error) {
 	for _, f := range s.fields {
 		appendTexts(&text, f.value)
 	}
+	c, err := parseChain(text.String())
+	if c == nil && err == nil {
+		return nil, fail("%q holds no certificate in PEM", s.o.Query)
+	}
+	return c, err
+}
+
+// parseChain reads PEM blocks; nil without an error: there is no certificate.
+func parseChain(text string) (*chain, error) {
 	c := &chain{}
 	var found []*x509.Certificate
-	for rest := []byte(text.String()); ; {
+	for rest := []byte(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
@@ -40,7 +49,7 @@ func chainOf(s *selection) (*chain, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, fail("%q holds no certificate in PEM", s.o.Query)
+		return nil, nil
 	}
 	return c, c.sort(found)
 }

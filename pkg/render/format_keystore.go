@@ -34,7 +34,13 @@ func keyPairOf(s *selection, r *Result) (*keyPair, error) {
 		return nil, err
 	case c.key == nil:
 		return nil, fail("%q holds no private key in PEM", s.o.Query)
-	case c.private == nil:
+	}
+	return c.pair(password)
+}
+
+// pair makes a chain with a key ready for keystores.
+func (c *chain) pair(password string) (*keyPair, error) {
+	if c.private == nil {
 		return nil, fail("the private key is encrypted, which a keystore does not take")
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(c.private)
@@ -68,47 +74,75 @@ func (k *keyPair) salts(purpose string) io.Reader {
 	return h
 }
 
-// toPKCS12 uses the algorithms that OpenSSL 1.1.1 and Java 12 can read.
 func toPKCS12(s *selection, r *Result) error {
 	k, err := keyPairOf(s, r)
 	if err != nil {
 		return err
 	}
-	if strings.ContainsFunc(k.password, func(c rune) bool { return c > 0xffff }) {
-		return fail("the password of a PKCS#12 keystore may hold only characters of the basic plane of Unicode")
+	r.Output, err = k.pkcs12()
+	return err
+}
+
+// pkcs12 uses the algorithms that OpenSSL 1.1.1 and Java 12 can read.
+func (k *keyPair) pkcs12() ([]byte, error) {
+	if err := checkPKCS12(k.password); err != nil {
+		return nil, err
 	}
-	r.Output, err = pkcs12.Modern2023.WithRand(k.salts("pkcs12")).Encode(k.private, k.leaf, k.authorities, k.password)
+	out, err := pkcs12.Modern2023.WithRand(k.salts("pkcs12")).Encode(k.private, k.leaf, k.authorities, k.password)
 	if err != nil {
-		return fail("the keystore cannot be made")
+		return nil, fail("the keystore cannot be made")
+	}
+	return out, nil
+}
+
+func checkPKCS12(password string) error {
+	if strings.ContainsFunc(password, func(c rune) bool { return c > 0xffff }) {
+		return fail("the password of a PKCS#12 keystore may hold only characters of the basic plane of Unicode")
 	}
 	return nil
 }
 
-// toJKS makes a keystore with one entry, which has the keystore's password. Its
-// date is that from which the certificate holds.
 func toJKS(s *selection, r *Result) error {
 	k, err := keyPairOf(s, r)
 	if err != nil {
 		return err
 	}
-	password, ok := latin1(k.password)
-	if !ok {
-		return fail("the password of a Java keystore may hold only characters of ISO 8859-1")
+	r.Output, err = k.jks(s.o.Keystore.Alias)
+	return err
+}
+
+// jks makes a keystore with one entry, which has the keystore's password. Its date
+// is that from which the certificate holds.
+func (k *keyPair) jks(alias string) ([]byte, error) {
+	password, err := checkJKS(k.password)
+	if err != nil {
+		return nil, err
 	}
 	store := keystore.New(keystore.WithCustomRandomNumberGenerator(k.salts("jks")))
 	entry := keystore.PrivateKeyEntry{CreationTime: k.leaf.NotBefore, PrivateKey: k.pkcs8}
 	for _, x := range append([]*x509.Certificate{k.leaf}, k.authorities...) {
 		entry.CertificateChain = append(entry.CertificateChain, keystore.Certificate{Type: "X509", Content: x.Raw})
 	}
-	if err := store.SetPrivateKeyEntry(cmp.Or(s.o.Keystore.Alias, defaultAlias), entry, password); err != nil {
-		return fail("the keystore cannot be made")
+	if err := store.SetPrivateKeyEntry(cmp.Or(alias, defaultAlias), entry, password); err != nil {
+		return nil, fail("the keystore cannot be made")
 	}
+	return storeJKS(store, password)
+}
+
+func checkJKS(password string) ([]byte, error) {
+	out, ok := latin1(password)
+	if !ok {
+		return nil, fail("the password of a Java keystore may hold only characters of ISO 8859-1")
+	}
+	return out, nil
+}
+
+func storeJKS(store keystore.KeyStore, password []byte) ([]byte, error) {
 	var out bytes.Buffer
 	if err := store.Store(&out, password); err != nil {
-		return fail("the keystore cannot be made")
+		return nil, fail("the keystore cannot be made")
 	}
-	r.Output = out.Bytes()
-	return nil
+	return out.Bytes(), nil
 }
 
 // latin1 returns one byte for each character: the format takes two, of which the

@@ -15,7 +15,7 @@ func aboutOperator() []Description {
 	for i := range all {
 		all[i].Modes = modeOperator
 	}
-	for _, d := range aboutOperatorWork() {
+	for _, d := range append(aboutOperatorWork(), aboutOperatorObjects()...) {
 		d.Modes = modeOperator
 		all = append(all, d)
 	}

@@ -32,6 +32,7 @@ func addOperator(m *telemetry.Metrics) {
 	o := m.AddOperator("v1.2.3", settings, func() telemetry.OperatorState {
 		return telemetry.OperatorState{
 			Sessions: 1, Encrypted: true, ObjectsReady: map[string]int{"VaultStaticSecret": 3}, ObjectsUnready: map[string]int{"VaultStaticSecret": 1},
+			Objects: []telemetry.ObjectStat{{Kind: "VaultDynamicSecret", Namespace: "shop", Name: "db", Synced: time.Unix(1, 0), Expires: time.Unix(2, 0), Syncs: 3}},
 		}
 	})
 	o.StorageOperations.WithLabelValues("store").Inc()

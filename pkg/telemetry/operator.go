@@ -44,6 +44,7 @@ type OperatorState struct {
 	Encrypted      bool
 	ObjectsReady   map[string]int // by kind
 	ObjectsUnready map[string]int // by kind
+	Objects        []ObjectStat   // that make Secrets, one by one
 }
 
 // requestBuckets are the upper bounds of times of requests to Vault in seconds: a
@@ -95,6 +96,9 @@ type operatorNumbers struct {
 
 func newOperatorNumbers(all described, state func() OperatorState) *operatorNumbers {
 	n := &operatorNumbers{state: state, descs: map[string]*prometheus.Desc{"vaultk8s_operator_objects": all.of("vaultk8s_operator_objects").desc()}}
+	for _, d := range aboutOperatorObjects() {
+		n.descs[d.Name] = all.of(d.Name).desc()
+	}
 	for name := range (OperatorState{}).numbers() {
 		n.descs[name] = all.of(name).desc()
 	}
@@ -128,6 +132,7 @@ func (n *operatorNumbers) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (n *operatorNumbers) Collect(to chan<- prometheus.Metric) {
 	state := n.state()
+	n.collectObjects(to, state.Objects)
 	for name, value := range state.numbers() {
 		to <- prometheus.MustNewConstMetric(n.descs[name], prometheus.GaugeValue, float64(value))
 	}

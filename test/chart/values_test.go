@@ -31,7 +31,7 @@ func TestValuesAreUsed(t *testing.T) {
 			continue
 		}
 		name := k.Path[strings.LastIndex(k.Path, ".")+1:]
-		if !regexp.MustCompile(`[.$"]`+name+`\b`).MatchString(templates.String()) {
+		if !regexp.MustCompile(`[.$"]` + name + `\b`).MatchString(templates.String()) {
 			t.Errorf("no template uses %s", k.Path)
 		}
 	}

@@ -15,7 +15,7 @@ func TestStories(t *testing.T) {
 	t.Run("Installed", installed)
 	t.Run("Apart", func(t *testing.T) {
 		for name, story := range map[string]func(*stage){
-			"static": static, "dynamic": dynamic, "sidecar": sidecar, "job": job, "environment": environment, "csi": csi, "outage": outage,
+			"static": static, "dynamic": dynamic, "sidecar": sidecar, "job": job, "environment": environment, "csi": csi, "operator": operator, "outage": outage,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -156,6 +156,20 @@ func csi(s *stage) {
 	})
 	s.kubectl("delete", "pod", "orders", "--timeout="+patience.String())
 	s.eventually("the Secret goes with its last pod", func() error {
+		return expect(s.kubectl("get", "secrets", "-o", "name"), "")
+	})
+}
+
+// operator keeps a Secret and starts the application again when it changes.
+func operator(s *stage) {
+	s.secret(world.vault, "operator/production", map[string]any{"db_pass": "first"})
+	s.play("operator")
+	s.rolledOut("orders")
+	s.want("variable", s.logged("deployment/orders", "app", "DB_PASS="), "DB_PASS=first")
+	s.secret(world.vault, "operator/production", map[string]any{"db_pass": "second"})
+	s.want("variable", s.logged("deployment/orders", "app", "DB_PASS=second"), "DB_PASS=second")
+	s.kubectl("delete", "vaultstaticsecret", "orders-secrets", "--timeout="+patience.String())
+	s.eventually("the Secret goes with its custom resource", func() error {
 		return expect(s.kubectl("get", "secrets", "-o", "name"), "")
 	})
 }

@@ -123,7 +123,7 @@ func TestPush(t *testing.T) {
 // pushPolicy lets the application write below its paths.
 func (r *realm) pushPolicy() {
 	r.t.Helper()
-	must(r.t, r.vault.WritePolicy(r.t.Context(), r.name, strings.ReplaceAll(`
+	must(r.t, r.vault.Policy(r.t.Context(), r.name, strings.ReplaceAll(`
 path "secret/data/NAME/*" { capabilities = ["create", "read", "update", "delete"] }
 path "secret/metadata/NAME/*" { capabilities = ["create", "read", "update"] }
 path "kv/NAME/*" { capabilities = ["create", "read", "update", "delete"] }

@@ -39,7 +39,10 @@ func TestParseTargets(t *testing.T) {
 
 func TestRecipeFor(t *testing.T) {
 	src := t.TempDir()
-	writeTree(t, src, map[string]string{"kubernetes/go.mod": "module x\n\nrequire k8s.io/kubernetes v1.36.3\n"})
+	writeTree(t, src, map[string]string{
+		"kubernetes/go.mod": "module x\n\nrequire k8s.io/kubernetes v1.36.3\n",
+		"helm/go.mod":       "module x\n\nrequire k8s.io/client-go v0.37.0 // indirect\n",
+	})
 	common := []string{"-trimpath", "-buildvcs=false"}
 	const versions = "-ldflags=-s -w" +
 		" -X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitTreeState=clean" +
@@ -68,7 +71,11 @@ func TestRecipeFor(t *testing.T) {
 		TargetRegistrar:    {dir: "labnode", pkg: "./registrar", flags: append(common, "-ldflags=-s -w")},
 		TargetSecretsStore: {dir: "secrets-store", pkg: "sigs.k8s.io/secrets-store-csi-driver/cmd/secrets-store-csi-driver", flags: append(common, "-ldflags=-s -w")},
 		TargetImage:        {dir: "../../../internal/image", pkg: ".", flags: append(common, "-ldflags=-s -w")},
-		TargetScheduler:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", flags: append(common, versions)},
+		TargetHelm: {
+			dir: "helm", pkg: "helm.sh/helm/v3/cmd/helm", flags: append(common, "-ldflags=-s -w"+
+				" -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37"),
+		},
+		TargetScheduler: {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler", flags: append(common, versions)},
 	}
 	for target, want := range cases {
 		t.Run(string(target), func(t *testing.T) {

@@ -47,18 +47,18 @@ func New(o Options) *Keeper { return &Keeper{o: o} }
 // Run applies the file, however often that takes, and ends then. It ends without
 // an error when ctx does.
 func (k *Keeper) Run(ctx context.Context) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+	for pause := firstPause; ctx.Err() == nil; pause = min(2*pause, longestPause) {
 		err := k.Apply(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil
+		if err == nil {
+			break
 		}
 		k.o.Log.Warn("the default objects are not as the values say", slog.String(telemetry.FieldError, err.Error()))
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(pause):
 		}
 	}
+	return nil
 }
 
 // Start is [Keeper.Run] as a manager of controllers calls it.

@@ -54,7 +54,7 @@ func (k *dynamic) sync(ctx context.Context, v *visit) outcome {
 	if w.session, bad = v.login(ctx); bad != nil {
 		return *bad
 	}
-	w.follow()
+	w.follow(ctx)
 	w.recall()
 	if w.found, bad = v.look(ctx); bad != nil {
 		return w.keep(ctx, *bad)

@@ -152,7 +152,7 @@ func (w *leased) request(ctx context.Context) (*issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.own.engine = r.MountType
+	w.own.engine = orElse(r.MountType, w.own.engine)
 	answer, err := shape.FromEngine(r.Data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", credentialPath(&w.object.Spec), err)

@@ -3,8 +3,8 @@ package sync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
@@ -92,8 +92,9 @@ func (w *leased) announced() due.Decision {
 	}
 }
 
-// follow has changes announced, or not any more.
-func (w *leased) follow() {
+// follow has changes announced, or not any more. A change that is announced only
+// makes the visit look; what it finds to be as it was costs nothing.
+func (w *leased) follow(ctx context.Context) {
 	if w.k.o.Announced == nil {
 		return
 	}
@@ -102,11 +103,25 @@ func (w *leased) follow() {
 		w.k.o.Announced.Forget(id)
 		return
 	}
+	if w.own.engine == "" {
+		w.own.engine = engineOf(ctx, w.session, w.object.Spec.Mount)
+	}
 	own, name, wake := w.own, w.name, w.r.wake
 	w.k.o.Announced.Follow(id, w.session, w.own.engine, []string{credentialPath(&w.object.Spec)}, func() {
 		own.announced.Store(true)
 		wake(name)
 	})
+}
+
+// engineOf asks for the kind of a mount; "" where nobody says. Whoever may use a
+// mount may ask.
+func engineOf(ctx context.Context, s Session, mount string) string {
+	r, err := s.Do(ctx, vault.Request{Method: http.MethodGet, Path: "sys/internal/ui/mounts/" + strings.Trim(mount, "/")})
+	if err != nil {
+		return ""
+	}
+	kind, _ := r.Data.Reveal()["type"].(string)
+	return kind
 }
 
 // release revokes the lease of an object that is deleted, where its spec says so. One
@@ -135,7 +150,7 @@ func (k *dynamic) release(ctx context.Context, v *visit) error {
 // revocation is the request that ends a lease.
 func revocation(id string) revocable {
 	return revocable{
-		what: "lease " + quoted(id), reason: v1beta1.ReasonSecretLeaseRevoke, id: id,
+		id: id, what: "lease " + quoted(id), done: v1beta1.ReasonSecretLeaseRevoke, failed: v1beta1.ReasonSecretLeaseRevoke,
 		request: vault.Request{Method: http.MethodPut, Path: "sys/leases/revoke", Body: map[string]any{"lease_id": id}},
 	}
 }
@@ -166,9 +181,4 @@ func (w *leased) succeed(ctx context.Context) time.Duration {
 	}
 	w.status.PreviousLeases = left
 	return next
-}
-
-// error texts of a static role that is none.
-func noRotation(spec *v1beta1.VaultDynamicSecretSpec) error {
-	return fmt.Errorf("allowStaticCreds is set, and the answer of %s does not tell when Vault rotates", credentialPath(spec))
 }

@@ -632,3 +632,42 @@ func TestDynamicDelete(t *testing.T) {
 		})
 	}
 }
+
+// announcer is what tells of changes, by hand.
+type announcer struct {
+	followed string
+	notify   func()
+}
+
+func (a *announcer) Follow(object string, _ Session, engine string, paths []string, notify func()) {
+	a.followed, a.notify = object+" of "+engine+" at "+strings.Join(paths, ","), notify
+}
+func (a *announcer) Forget(string) { a.followed, a.notify = "", nil }
+
+// TestDynamicAnnounced has Vault tell of changes that are none, and of one.
+func TestDynamicAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := database(t)
+		told := &announcer{}
+		w.kinds.all[1].kind.(*dynamic).o.Announced = told
+		s := dynamicSecret(func(s *vds) { s.Spec.SyncConfig = &v1beta1.SyncConfig{InstantUpdates: true} })
+		w.create(s)
+		w.requests()
+		if want := "VaultDynamicSecret shop/db of database at database/creds/app"; told.followed != want {
+			t.Errorf("follows %q, want %q", told.followed, want)
+		}
+		told.notify()
+		pass(time.Second)
+		w.wantRequests(0, 1)
+		w.wantRestarts(0)
+		w.vault.RevokeAllLeases()
+		told.notify()
+		pass(time.Second)
+		w.wantRequests(1, 1)
+		w.wantRestarts(1)
+		w.edit(s, func() { s.Spec.SyncConfig = nil })
+		if told.followed != "" {
+			t.Errorf("follows %q", told.followed)
+		}
+	})
+}

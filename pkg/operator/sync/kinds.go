@@ -17,6 +17,7 @@ func New(o Options) *Kinds {
 	return &Kinds{all: []*Reconciler{
 		newReconciler(o, &static{o}, v1beta1.FinalizerVaultStaticSecret),
 		newReconciler(o, newDynamic(o), v1beta1.FinalizerVaultDynamicSecret),
+		newReconciler(o, newCertificate(o), v1beta1.FinalizerVaultPKISecret),
 	}}
 }
 

@@ -8,13 +8,24 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
+
+// stat is what metrics tell of an object.
+type stat struct {
+	synced   time.Time // by the newest visit that was done
+	expires  time.Time
+	syncs    uint64
+	failures uint64
+	watches  []*secret.Watch // of what it reads; the oldest answer tells when it was synced
+}
 
 // memory is what is kept of an object between two visits. It holds nothing that a
 // new process would miss: all of that is in the status. The own fields are touched
 // only by the one visit at a time; the others by the memories, too.
 type memory struct {
 	name     types.NamespacedName
+	visit    gosync.Mutex // held by a visit, and by who lets go of what it has kept
 	written  string    // resource version of our newest write
 	failures int       // visits in a row that ended in a backoff
 	since    time.Time // of the first visit of this process
@@ -27,6 +38,7 @@ type memory struct {
 	waits   bool                   // there is no login
 	uses    []types.NamespacedName // SecretTransformations
 	forced  bool                   // one of those has changed
+	stat    stat
 }
 
 // concerns tells whether an object has to see a change of a token. Called with the
@@ -37,14 +49,19 @@ func (m *memory) concerns(c session.TokenChange) bool {
 
 // memories are those of all objects of a kind.
 type memories struct {
-	mu  gosync.Mutex
-	all map[types.NamespacedName]*memory
+	mu     gosync.Mutex
+	all    map[types.NamespacedName]*memory
+	closed bool // the manager has ended
 }
 
-// of returns the memory of an object, a new one at its first visit.
+// of returns the memory of an object, a new one at its first visit; nil when there
+// are to be no more visits.
 func (s *memories) of(name types.NamespacedName) *memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
 	m := s.all[name]
 	if m == nil {
 		m = &memory{name: name, since: time.Now()}
@@ -53,13 +70,11 @@ func (s *memories) of(name types.NamespacedName) *memory {
 	return m
 }
 
-// drop forgets an object, and returns what was known of it; nil for nothing.
-func (s *memories) drop(name types.NamespacedName) *memory {
+// drop forgets an object.
+func (s *memories) drop(name types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.all[name]
 	delete(s.all, name)
-	return m
 }
 
 // change lets a visit change the fields that others look at.
@@ -70,17 +85,17 @@ func (s *memories) change(edit func()) {
 }
 
 // each calls then, without the lock, for the objects that match.
-func (s *memories) each(match func(*memory) bool, then func(types.NamespacedName)) {
+func (s *memories) each(match func(*memory) bool, then func(*memory)) {
 	s.mu.Lock()
-	var names []types.NamespacedName
-	for name, m := range s.all {
+	var matching []*memory
+	for _, m := range s.all {
 		if match(m) {
-			names = append(names, name)
+			matching = append(matching, m)
 		}
 	}
 	s.mu.Unlock()
-	for _, name := range names {
-		then(name)
+	for _, m := range matching {
+		then(m)
 	}
 }
 

@@ -23,6 +23,7 @@ type parts struct {
 	synced     *int64                   // generation that was synced last; 0: none
 	written    **metav1.Time            // when the data was written last
 	client     *v1beta1.VaultClientMeta // nil: the kind does not tell
+	expires    **metav1.Time            // end of what was written; nil: it has none
 }
 
 func partsOf(object client.Object) parts {
@@ -39,14 +40,14 @@ func partsOf(object client.Object) parts {
 			authRef: o.Spec.VaultAuthRef, namespace: o.Spec.Namespace, destination: &o.Spec.Destination,
 			targets: o.Spec.RolloutRestartTargets, policy: o.Spec.RolloutRestartPolicy,
 			conditions: &o.Status.Conditions, observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
-			written: &o.Status.LastSyncTime, client: &o.Status.VaultClientMeta,
+			written: &o.Status.LastSyncTime, client: &o.Status.VaultClientMeta, expires: &o.Status.LeaseExpiry,
 		}
 	case *v1beta1.VaultPKISecret:
 		return parts{
 			authRef: o.Spec.VaultAuthRef, namespace: o.Spec.Namespace, destination: &o.Spec.Destination,
 			targets: o.Spec.RolloutRestartTargets, policy: o.Spec.RolloutRestartPolicy,
 			conditions: &o.Status.Conditions, observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
-			written: &o.Status.LastSyncTime,
+			written: &o.Status.LastSyncTime, expires: &o.Status.NotAfter,
 		}
 	}
 	panic(fmt.Sprintf("sync: %T has no destination", object)) // a kind that nobody added here

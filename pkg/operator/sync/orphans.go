@@ -17,7 +17,8 @@ import (
 type revocable struct {
 	id      string
 	what    string // as events show it
-	reason  string // of events
+	done    string // reason of the event that tells of it
+	failed  string // likewise, where Vault refuses
 	request vault.Request
 }
 
@@ -62,12 +63,12 @@ func (s *orphans) revoke(ctx context.Context, v *visit, ask session.Ask, what re
 	err := s.try(ctx, oneTry, ask, what)
 	switch {
 	case err == nil:
-		s.o.Events.Event(v.object, corev1.EventTypeNormal, what.reason, "revoked "+what.what)
+		s.o.Events.Event(v.object, corev1.EventTypeNormal, what.done, "revoked "+what.what)
 	case passes(err):
 		s.add(ask, what, until)
 		s.o.Events.Event(v.object, corev1.EventTypeWarning, v1beta1.ReasonLeaseOrphaned, what.what+" is revoked later: "+text(err))
 	default:
-		s.o.Events.Event(v.object, corev1.EventTypeWarning, what.reason, "revoke "+what.what+": "+text(err))
+		s.o.Events.Event(v.object, corev1.EventTypeWarning, what.failed, "revoke "+what.what+": "+text(err))
 	}
 }
 

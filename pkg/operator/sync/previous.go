@@ -61,7 +61,7 @@ func (v *visit) overlap(ctx context.Context, s Session, t terms, all []former, h
 		switch {
 		case !t.revoke:
 		case now.Sub(f.at) >= t.timeout+t.grace:
-			v.warn(f.reason, f.what+" is left to its end: the rollout of its successor, or its revocation, takes too long")
+			v.warn(f.failed, f.what+" is left to its end: the rollout of its successor, or its revocation, takes too long")
 		default:
 			alive, kept[f.id] = append(alive, f), true
 		}
@@ -110,10 +110,10 @@ func (v *visit) revokeAll(ctx context.Context, s Session, all []former, kept map
 		}
 		delete(kept, f.id)
 		if err != nil {
-			v.warn(f.reason, "revoke "+f.what+": "+text(err))
+			v.warn(f.failed, "revoke "+f.what+": "+text(err))
 			continue
 		}
-		v.did(f.reason, "revoked "+f.what)
+		v.did(f.done, "revoked "+f.what)
 	}
 	return next
 }

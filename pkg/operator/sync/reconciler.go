@@ -61,12 +61,18 @@ func newReconciler(o Options, k kind, finalizer string) *Reconciler {
 // Reconcile implements reconcile.Reconciler. It returns only errors of the API
 // server, which the controller's own backoff answers.
 func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
-	v, err := r.open(ctx, q.NamespacedName)
+	m := r.memories.of(q.NamespacedName)
+	if m == nil {
+		return reconcile.Result{}, nil // the manager has ended
+	}
+	m.visit.Lock()
+	defer m.visit.Unlock()
+	v, err := r.open(ctx, m)
 	switch {
 	case err != nil:
 		return reconcile.Result{}, err
 	case v.object == nil:
-		r.forget(v.name)
+		r.drop(m)
 		return reconcile.Result{}, nil
 	case !v.object.GetDeletionTimestamp().IsZero():
 		return reconcile.Result{}, r.end(ctx, v)
@@ -79,8 +85,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 
 // open loads an object. It is never older than what this process wrote of it, or
 // work would be done twice.
-func (r *Reconciler) open(ctx context.Context, name types.NamespacedName) (*visit, error) {
-	v := &visit{r: r, name: name, memory: r.memories.of(name)}
+func (r *Reconciler) open(ctx context.Context, m *memory) (*visit, error) {
+	v, name := &visit{r: r, name: m.name, memory: m}, m.name
 	object := r.kind.empty()
 	err := r.o.Client.Get(ctx, name, object)
 	if err == nil && older(object.GetResourceVersion(), v.memory.written) {
@@ -128,18 +134,25 @@ func (r *Reconciler) end(ctx context.Context, v *visit) error {
 	if err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) }); client.IgnoreNotFound(err) != nil {
 		return err
 	}
-	r.forget(v.name)
+	r.drop(v.memory)
 	return nil
 }
 
-// forget lets go what this process keeps of an object.
-func (r *Reconciler) forget(name types.NamespacedName) {
-	m := r.memories.drop(name)
-	if k, ok := r.kind.(forgetful); ok && m != nil && m.own != nil {
+// forget lets go what this process keeps of an object that is not visited.
+func (r *Reconciler) forget(m *memory) {
+	m.visit.Lock()
+	defer m.visit.Unlock()
+	r.drop(m)
+}
+
+// drop is forget at the end of a visit.
+func (r *Reconciler) drop(m *memory) {
+	r.memories.drop(m.name)
+	if k, ok := r.kind.(forgetful); ok && m.own != nil {
 		k.forget(m)
 	}
 	if r.o.Metrics != nil {
-		r.o.Metrics.Status.DeleteLabelValues(r.controller(), name.Name, name.Namespace)
+		r.o.Metrics.Status.DeleteLabelValues(r.controller(), m.name.Name, m.name.Namespace)
 	}
 }
 

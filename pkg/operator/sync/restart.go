@@ -13,6 +13,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
+	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
 // change is what a write means for applications.
@@ -39,6 +40,9 @@ func (v *visit) restart(ctx context.Context, c change) time.Duration {
 		q.Since = was.LastTransitionTime.Time
 	}
 	done, err := v.r.o.Restarts.Restart(ctx, q)
+	if m := v.r.o.Metrics; m != nil && (err != nil || len(done.Restarted) > 0) {
+		m.Restarts.WithLabelValues(telemetry.Outcome(err)).Inc()
+	}
 	v.restarted(was, done, err)
 	return done.After
 }

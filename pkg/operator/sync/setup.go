@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -54,6 +53,7 @@ func (r *Reconciler) SetupWithManager(m manager.Manager) error {
 // finish lets go what is kept of all objects, when the manager ends.
 func (r *Reconciler) finish(ctx context.Context) error {
 	<-ctx.Done()
+	r.memories.change(func() { r.memories.closed = true })
 	r.memories.each(func(*memory) bool { return true }, r.forget)
 	return nil
 }
@@ -92,7 +92,7 @@ func (r *Reconciler) users() handler.EventHandler {
 // lack. Those that have one are told by the sessions.
 func (r *Reconciler) stranded() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		r.memories.each(func(m *memory) bool { return m.waits }, func(name types.NamespacedName) { r.wakeSoon(name) })
+		r.memories.each(func(m *memory) bool { return m.waits }, r.wakeSoon)
 		return nil
 	})
 }

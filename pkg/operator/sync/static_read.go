@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -83,6 +84,8 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 	}
 	mine.object = print
 	mine.keep(r.used)
+	watches := slices.Collect(maps.Values(mine.watches))
+	v.r.memories.change(func() { v.memory.stat.watches = watches })
 	k.follow(v, r)
 	return &r.got, nil
 }

@@ -124,6 +124,9 @@ func (v *visit) save(ctx context.Context) error {
 		return fmt.Errorf("write the status of %s %s: %w", v.r.kind.name(), v.name, err)
 	}
 	v.wrote()
+	if v.r.o.Metrics != nil {
+		v.r.o.Metrics.StatusWrites.WithLabelValues(v.r.kind.name()).Inc()
+	}
 	v.stored, v.parts = v.object.DeepCopyObject().(client.Object), partsOf(v.object)
 	return nil
 }

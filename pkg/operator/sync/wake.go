@@ -54,6 +54,6 @@ func (b *bell) since() time.Time {
 func (r *Reconciler) wake(name types.NamespacedName) { r.bell.ring(name, 0) }
 
 // wakeSoon is wake for one of many.
-func (r *Reconciler) wakeSoon(name types.NamespacedName) {
-	r.bell.ring(name, time.Duration(float64(wakeSpread)*r.o.Random()))
+func (r *Reconciler) wakeSoon(m *memory) {
+	r.bell.ring(m.name, time.Duration(float64(wakeSpread)*r.o.Random()))
 }

@@ -105,13 +105,14 @@ const (
 
 // Reasons of events and conditions that the older operator did not have.
 const (
-	ReasonSecretMissing     = "SecretMissing"     // nothing is at the path in Vault
-	ReasonKeyConflict       = "KeyConflict"       // two sources have the same key
-	ReasonVersionConflict   = "VersionConflict"   // somebody else has written to the path
-	ReasonRolloutPending    = "RolloutPending"    // a restart is waited for
-	ReasonLeaseOrphaned     = "LeaseOrphaned"     // a lease could not be revoked in time
-	ReasonSecretPushed      = "SecretPushed"      // a new version was written to Vault
-	ReasonSecretPushError   = "SecretPushError"   // nothing could be written to Vault
-	ReasonDistributed       = "Distributed"       // all namespaces have their object
-	ReasonDistributionError = "DistributionError" // some namespaces have not
+	ReasonSecretMissing      = "SecretMissing"      // nothing is at the path in Vault
+	ReasonKeyConflict        = "KeyConflict"        // two sources have the same key
+	ReasonVersionConflict    = "VersionConflict"    // somebody else has written to the path
+	ReasonRolloutPending     = "RolloutPending"     // a restart is waited for
+	ReasonLeaseOrphaned      = "LeaseOrphaned"      // a lease could not be revoked in time
+	ReasonCertificateRevoked = "CertificateRevoked" // a certificate that has a successor, or no object, was revoked
+	ReasonSecretPushed       = "SecretPushed"       // a new version was written to Vault
+	ReasonSecretPushError    = "SecretPushError"    // nothing could be written to Vault
+	ReasonDistributed        = "Distributed"        // all namespaces have their object
+	ReasonDistributionError  = "DistributionError"  // some namespaces have not
 )
