@@ -11,6 +11,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY cmd cmd
 COPY pkg pkg
+COPY charts charts
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/vaultk8s ./cmd/vaultk8s
 RUN printf 'root:x:0:0:root:/:/sbin/nologin\nvaultk8s:x:65532:65532:vaultk8s:/:/sbin/nologin\n' > /out/passwd && \

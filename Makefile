@@ -91,6 +91,11 @@ format: ## format all code
 generate: ## write the generated files anew
 	go generate ./...
 	go test ./internal/arch -run '^TestModules$$' -update
+	$(MAKE) --no-print-directory chart
+
+.PHONY: chart
+chart: ## write the chart's schema, README, dashboards and docs/values.md anew
+	go test ./internal/chart -run '^TestFiles$$' -update
 
 # In the order of what is quickest to know. The last step is for CI: it fails if
 # `generate` changed something, so run it on a committed tree.

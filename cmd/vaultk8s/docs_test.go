@@ -17,6 +17,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/webhook"
+	"github.com/vaultk8s/vaultk8s/pkg/operator"
 )
 
 // TestAgentPage makes docs/agent.md of its hand-written text and of what the
@@ -58,11 +59,52 @@ func TestInjectorPage(t *testing.T) {
 	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "injector.md"))
 }
 
+// TestOperatorPage makes docs/operator.md in the same way.
+func TestOperatorPage(t *testing.T) {
+	page := newPage(newOperatorCommand())
+	page.long = true
+	text, err := template.New("operator.md.tmpl").Delims("<%", "%>").Funcs(template.FuncMap{
+		"flags": page.flags, "rights": rights,
+	}).ParseFiles(filepath.Join("testdata", "docs", "operator.md.tmpl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := text.Execute(&out, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "operator.md"))
+}
+
+// rights lists what the operator has to be allowed.
+func rights(which string) string {
+	all := operator.RightsOfOperator()
+	rules := all.Objects
+	switch which {
+	case "cluster":
+		rules = all.Cluster
+	case "own":
+		rules = all.Own
+	case "metrics":
+		rules = all.Metrics
+	}
+	var rows [][]string
+	for _, r := range rules {
+		group := r.APIGroups[0]
+		if group == "" {
+			group = "core"
+		}
+		rows = append(rows, []string{code(group), code(strings.Join(r.Resources, "`, `")), strings.Join(r.Verbs, ", ")})
+	}
+	return table("group|resources|verbs", rows)
+}
+
 // page makes the tables of a page.
 type page struct {
 	command  *cobra.Command
 	shown    map[string]bool // keys of the document that are in a table
 	injector bool            // the page is about the injector
+	long     bool            // flags have two dashes only
 }
 
 // metrics lists those of the injector.
@@ -122,7 +164,11 @@ func (p *page) flags() string {
 		if value == "[]" {
 			value = ""
 		}
-		rows = append(rows, []string{code("-" + f.Name), strings.Join(names, ", "), code(value), f.Usage})
+		name := "-" + f.Name
+		if p.long {
+			name = "-" + name
+		}
+		rows = append(rows, []string{code(name), strings.Join(names, ", "), code(value), f.Usage})
 	})
 	return table("flag|variables|default|effect", rows)
 }

@@ -15,7 +15,7 @@ func rooms() []room {
 		section   = "pkg/config" // typed sections, without the agent document
 		lease     = "pkg/lease"
 		auth      = "pkg/auth"
-		vault     = "pkg/vault"
+		vault     = "pkg/vault/..."
 		secret    = "pkg/secret"
 		render    = "pkg/render/..."
 		sinks     = "pkg/sink/..."

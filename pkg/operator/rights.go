@@ -32,7 +32,7 @@ func RightsOfOperator() Rights {
 			rule("", []string{"events"}, "create", "patch"),
 			rule("apps", []string{"deployments", "daemonsets", "statefulsets"}, "get", "list", "patch"),
 			rule("argoproj.io", []string{"rollouts"}, "get", "list", "patch"),
-			rule("batch", []string{"cronjobs"}, "get", "list"),
+			rule("batch", []string{"cronjobs"}, "get", "list", "patch"),
 			rule("batch", []string{"jobs"}, "get", "create"),
 			rule(v1beta1.Group, []string{"*"}, "get", "list", "watch", "create", "update", "patch", "delete"),
 		},

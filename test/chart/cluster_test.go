@@ -149,13 +149,13 @@ func (c *cluster) awaitNothing(t *testing.T, namespace string) {
 }
 
 // TestDefaultObjects follows the connection and the login that values describe,
-// from a cluster without their kinds to the end of the release. The operator's
-// part is done by its own code.
+// from a cluster without their kinds over the end of the release to the next. The
+// operator's part is done by its own code.
 func TestDefaultObjects(t *testing.T) {
 	c := useCluster(t)
 	args := []string{
-		"--namespace", "vso", "--set", "defaultVaultConnection.enabled=true,defaultVaultConnection.address=https://vault:8200,defaultAuthMethod.enabled=true",
-		"--set", "defaultAuthMethod.kubernetes.role=apps",
+		"--namespace", "vso", "--set", "defaultVaultConnection.enabled=true,defaultVaultConnection.address=https://vault:8200",
+		"--set", "defaultAuthMethod.enabled=true,defaultAuthMethod.kubernetes.role=apps",
 	}
 	c.helm(t, append([]string{"install", "vso", chartFolder, "--create-namespace"}, args...)...)
 	c.keep(t)
@@ -176,19 +176,15 @@ func TestDefaultObjects(t *testing.T) {
 	}
 
 	c.helm(t, "uninstall", "vso", "--namespace", "vso", "--wait")
-	await(t, func() error {
-		var connections v1beta1.VaultConnectionList
-		var auths v1beta1.VaultAuthList
-		for _, list := range []client.ObjectList{&connections, &auths} {
-			if err := c.client.List(t.Context(), list); err != nil {
-				return err // and so the definitions stay
-			}
-		}
-		if left := len(connections.Items) + len(auths.Items); left > 0 {
-			return fmt.Errorf("%d default objects outlive the release", left)
-		}
-		return nil
-	})
+	if c.connection(t).DeletionTimestamp != nil {
+		t.Error("a resource goes with the release, and its finalizer stays because nobody is there to take it away")
+	}
+	c.helm(t, append([]string{"install", "vso", chartFolder, "--set", "defaultAuthMethod.enabled=false"}, args[:4]...)...)
+	c.keep(t)
+	var auths v1beta1.VaultAuthList
+	if err := c.client.List(t.Context(), &auths); err != nil || len(auths.Items) > 0 {
+		t.Errorf("%d logins are left that no value describes, %v", len(auths.Items), err)
+	}
 }
 
 // keep does what the operator does with the file that the chart gives it.

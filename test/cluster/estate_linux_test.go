@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,6 +41,11 @@ type estate struct {
 var world estate
 
 func tell(m *testing.M) int {
+	// More than there are processors, because stories mostly wait.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	code := 1
@@ -82,31 +88,31 @@ func (e *estate) start(ctx context.Context) (err error) {
 
 // launch does at the same time what takes long.
 func (e *estate) launch(ctx context.Context) error {
-	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return e.build(ctx, "vaultk8s", "../../cmd/vaultk8s") })
-	tasks.Go(func() error { return e.build(ctx, "app", "./app") })
+	tasks, all := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return e.build(all, "vaultk8s", "../../cmd/vaultk8s") })
+	tasks.Go(func() error { return e.build(all, "app", "./app") })
 	tasks.Go(func() (err error) {
-		e.vault, err = lab.StartVault(ctx, lab.VaultOptions{InMemory: true})
+		e.vault, err = lab.StartVault(all, lab.VaultOptions{InMemory: true})
 		return err
 	})
 	tasks.Go(func() (err error) {
-		e.fragile, err = lab.StartVault(ctx, lab.VaultOptions{})
+		e.fragile, err = lab.StartVault(all, lab.VaultOptions{})
 		return err
 	})
 	tasks.Go(func() (err error) {
-		e.cluster, err = lab.StartCluster(ctx)
+		e.cluster, err = lab.StartCluster(all)
 		return err
 	})
 	tasks.Go(func() (err error) {
-		e.postgres, err = lab.StartPostgres(ctx)
+		e.postgres, err = lab.StartPostgres(all)
 		return err
 	})
 	if err := tasks.Wait(); err != nil {
 		return err
 	}
 	return errors.Join(
-		e.cluster.Expose(context.Background(), 8200, hostPort(e.vault)),
-		e.cluster.Expose(context.Background(), 8201, hostPort(e.fragile)),
+		e.cluster.Expose(ctx, 8200, hostPort(e.vault)),
+		e.cluster.Expose(ctx, 8201, hostPort(e.fragile)),
 	)
 }
 

@@ -233,8 +233,10 @@ func (s *spread) checkObject(t *testing.T, c *v1beta1.ClusterVaultSecret) {
 	must(t, s.client.Get(t.Context(), client.ObjectKey{Namespace: s.prefix + "-one", Name: "registry"}, &o))
 	got := []any{o.Labels, o.Annotations, o.OwnerReferences, o.Spec}
 	want := []any{
-		map[string]string{"team": "a", "secrets.hashicorp.com/cluster-vault-secret": s.prefix}, map[string]string{"note": "1"},
-		[]metav1.OwnerReference{{APIVersion: "secrets.hashicorp.com/v1beta1", Kind: "ClusterVaultSecret", Name: s.prefix, UID: c.UID}}, *c.Spec.Static,
+		map[string]string{"team": "a", "secrets.hashicorp.com/cluster-vault-secret": s.prefix},
+		map[string]string{"note": "1"},
+		[]metav1.OwnerReference{{APIVersion: "secrets.hashicorp.com/v1beta1", Kind: "ClusterVaultSecret", Name: s.prefix, UID: c.UID}},
+		*c.Spec.Static,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("object (-want +got):\n%s", diff)

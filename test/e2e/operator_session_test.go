@@ -32,7 +32,7 @@ func (r *realm) sessions(p session.Persistence) (*session.Sessions, func()) {
 	must(r.t, err)
 	logged := &strings.Builder{}
 	s := session.New(session.Options{
-		Log: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:               slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		OperatorNamespace: r.system, Cached: r.client, Live: own, Client: own, Persistence: p, Key: key, Version: "e2e", DefaultGlobals: true,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

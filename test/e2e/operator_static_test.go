@@ -107,7 +107,7 @@ path "kv/NAME/*" { capabilities = ["read", "list"] }
 		"deep":     {"NAME/team", "list: {recursive: true, keyTemplate: '{{ .Name }}_{{ .Key }}'}", map[string]string{"one_k": "1", "two_k": "2"}},
 		"old":      {"NAME", "type: kv-v1\nmount: kv\nlist: {}", map[string]string{"old.legacy": "l"}},
 		"shaped": {
-			"NAME/api", "destination: {name: shaped, create: true, type: example.com/t, labelTemplates: {n: '{{ get .Secrets \"n\" }}'}, transformation: {excludes: ['.*'], templates: {x: {text: '{{ get .Secrets \"token\" }}!'}}}}",
+			"NAME/api", "destination: {name: shaped, create: true, type: example.com/t, labelTemplates: {number: '{{ get .Secrets \"n\" }}'}, transformation: {excludes: ['.*'], templates: {x: {text: '{{ get .Secrets \"token\" }}!'}}}}",
 			map[string]string{"x": "t!"},
 		},
 	}
@@ -120,7 +120,7 @@ path "kv/NAME/*" { capabilities = ["read", "list"] }
 	}
 	var shaped corev1.Secret
 	must(t, r.client.Get(t.Context(), client.ObjectKey{Namespace: r.space, Name: "shaped"}, &shaped))
-	if shaped.Labels["n"] != "7" || shaped.Type != "example.com/t" {
+	if shaped.Labels["number"] != "7" || shaped.Type != "example.com/t" {
 		t.Errorf("labels %v, type %s", shaped.Labels, shaped.Type)
 	}
 }

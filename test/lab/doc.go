@@ -16,6 +16,21 @@
 // PostgreSQL and four for Kubernetes; a package with many Kubernetes tests starts
 // one in its TestMain with [StartKubernetes].
 //
+// # A cluster with a node
+//
+// [StartCluster] starts a Kubernetes whose kubelet runs real containers, in namespaces of
+// this machine that are made for it, in five seconds (Linux, as root). Its API server is
+// at a loopback address, too. The node is at 192.0.2.10 and reaches nothing but itself
+// and what [Cluster.Expose] shows it:
+//
+//	c, err := lab.StartCluster(ctx)
+//	err = c.Expose(ctx, 8200, "127.0.0.1:8200") // pods: http://192.0.2.10:8200
+//	err = c.LoadImage(ctx, lab.Image{Name: "lab.local/app:1", Files: map[string]string{"/app": "bin/app"}})
+//	out, err := c.Command(ctx, lab.TargetKubectl, "apply", "-f", "app.yaml")
+//
+// At a terminal, `make cluster` starts one that stays, with Vault and the Secrets Store
+// CSI Driver, and `make cluster-down` ends it.
+//
 // # Binaries
 //
 // No server is downloaded ready-made. The folders under mod are modules of their

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(childEnv); role != "" {
 		playChild(role)
 	}
+	if !asRoot() {
+		fmt.Fprintln(os.Stdout, "left out: a real cluster: it takes root")
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -14,9 +14,6 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultConnection
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" "default" "annotations" (include "vaultk8s.operator.sync" .)) | nindent 2 }}
-  {{- with include "vaultk8s.operator.owner" . }}
-  {{- . | nindent 2 }}
-  {{- end }}
 spec:
   address: {{ $connection.address | default (include "vaultk8s.address" .) | quote }}
   skipTLSVerify: {{ or $connection.skipTLSVerify (and (empty $connection.address) .Values.vault.skipTLSVerify) }}
@@ -41,9 +38,6 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultAuth
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" "default" "annotations" (include "vaultk8s.operator.sync" .)) | nindent 2 }}
-  {{- with include "vaultk8s.operator.owner" . }}
-  {{- . | nindent 2 }}
-  {{- end }}
 spec:
   {{- if $connect }}
   vaultConnectionRef: default
@@ -81,9 +75,6 @@ apiVersion: secrets.hashicorp.com/v1beta1
 kind: VaultAuth
 metadata:
   {{- include "vaultk8s.metadata" (dict "root" . "mode" "operator" "name" (printf "%s-default-transit-auth" (include "vaultk8s.fullname" .)) "annotations" (include "vaultk8s.operator.sync" .) "labels" (dict "cacheStorageEncryption" "true")) | nindent 2 }}
-  {{- with include "vaultk8s.operator.owner" . }}
-  {{- . | nindent 2 }}
-  {{- end }}
 spec:
   vaultConnectionRef: {{ $login.vaultConnectionRef }}
   storageEncryption:
@@ -130,15 +121,5 @@ argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true
 {{- define "vaultk8s.operator.keeps" -}}
 {{- if and .Values._modes.operator .Values.crds.enabled -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" -}}true{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* What the operator makes goes with the release. */}}
-{{- define "vaultk8s.operator.owner" -}}
-{{- if eq (include "vaultk8s.operator.keeps" .) "true" -}}
-ownerReferences:
-  - apiVersion: v1
-    kind: ConfigMap
-    name: {{ include "vaultk8s.fullname" . }}-config
 {{- end -}}
 {{- end -}}

@@ -120,28 +120,10 @@ func (k *Keeper) apply(ctx context.Context, o *unstructured.Unstructured) error 
 	}
 	labels[Label] = "true"
 	o.SetLabels(labels)
-	if err := k.own(ctx, o); err != nil {
-		return fmt.Errorf("apply %s: %w", what, err)
-	}
 	err := k.o.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(owner), client.ForceOwnership)
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", what, err)
 	}
-	return nil
-}
-
-// own completes the references to owners, whose UIDs the file cannot know.
-func (k *Keeper) own(ctx context.Context, o *unstructured.Unstructured) error {
-	references := o.GetOwnerReferences()
-	for i, r := range references {
-		above := &metav1.PartialObjectMetadata{}
-		above.SetGroupVersionKind(schema.FromAPIVersionAndKind(r.APIVersion, r.Kind))
-		if err := k.o.Client.Get(ctx, client.ObjectKey{Namespace: k.o.Namespace, Name: r.Name}, above); err != nil {
-			return fmt.Errorf("find its owner, %s %q: %w", r.Kind, r.Name, err)
-		}
-		references[i].UID = above.GetUID()
-	}
-	o.SetOwnerReferences(references)
 	return nil
 }
 

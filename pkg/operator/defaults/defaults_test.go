@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,7 +27,6 @@ kind: VaultConnection
 metadata:
   name: default
   labels: {team: a}
-  ownerReferences: [{apiVersion: v1, kind: ConfigMap, name: values}]
 spec:
   address: https://vault:8200
   skipTLSVerify: false
@@ -44,12 +42,9 @@ spec:
 func world(t *testing.T, with ...client.Object) client.WithWatch {
 	t.Helper()
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1beta1.AddToScheme, corev1.AddToScheme} {
-		if err := add(s); err != nil {
-			t.Fatal(err)
-		}
+	if err := v1beta1.AddToScheme(s); err != nil {
+		t.Fatal(err)
 	}
-	with = append(with, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "vso", Name: "values", UID: "7"}})
 	return fake.NewClientBuilder().WithScheme(s).WithObjects(with...).Build()
 }
 
@@ -84,9 +79,6 @@ func TestApplyMakesAndMends(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]string{"team": "a", Label: "true"}, got.Labels); diff != "" {
 			t.Error(diff)
-		}
-		if len(got.OwnerReferences) != 1 || got.OwnerReferences[0].UID != "7" {
-			t.Errorf("owners %v", got.OwnerReferences)
 		}
 		got.Spec.Address = "https://somewhere.else:8200"
 		if err := c.Update(t.Context(), got); err != nil {
@@ -124,10 +116,6 @@ func TestBadFile(t *testing.T) {
 		"no name": {
 			content: "apiVersion: secrets.hashicorp.com/v1beta1\nkind: VaultAuth\n",
 			want:    `read the default objects: VaultAuth "": expected a VaultConnection or a VaultAuth with a name`,
-		},
-		"no owner": {
-			content: strings.ReplaceAll(both, "name: values", "name: gone"),
-			want:    `apply VaultConnection vso/default: find its owner, ConfigMap "gone": configmaps "gone" not found`,
 		},
 	}
 	for name, tc := range cases {

@@ -26,13 +26,18 @@ import (
 // is the same value.
 type Session interface {
 	Place
-	events.Upgrader
+	Source
 }
 
 // Place says where a session reads, and is told how new that is.
 type Place interface {
 	VaultNamespace() string // that its events are in
 	Changed(index string)   // a change was announced; reads after it have to see it
+}
+
+// Source is what events come through, until it ends.
+type Source interface {
+	events.Upgrader
 	Ended() <-chan struct{} // closed when the session is over
 }
 

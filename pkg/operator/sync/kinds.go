@@ -1,8 +1,8 @@
 package sync
 
 import (
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"

@@ -26,13 +26,13 @@ type stat struct {
 type memory struct {
 	name     types.NamespacedName
 	visit    gosync.Mutex // held by a visit, and by who lets go of what it has kept
-	written  string    // resource version of our newest write
-	failures int       // visits in a row that ended in a backoff
-	since    time.Time // of the first visit of this process
-	own      any       // what the kind keeps
-	rolled   time.Time // since when the newest rollout is known to be complete; zero: it is not
-	seen     bool      // a visit of this process has begun
-	refresh  string    // value of the annotation that asks for a refresh, as it was served
+	written  string       // resource version of our newest write
+	failures int          // visits in a row that ended in a backoff
+	since    time.Time    // of the first visit of this process
+	own      any          // what the kind keeps
+	rolled   time.Time    // since when the newest rollout is known to be complete; zero: it is not
+	seen     bool         // a visit of this process has begun
+	refresh  string       // value of the annotation that asks for a refresh, as it was served
 
 	session string                 // cache key of the login, without a Vault namespace
 	waits   bool                   // there is no login

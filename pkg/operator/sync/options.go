@@ -30,13 +30,13 @@ type Options struct {
 	Key         mac.Key
 	Events      Recorder
 	Drift       func(kind string) handler.EventHandler // of a watch of Secrets' metadata; nil: they are compared by the time
-	Announced   Announcements               // nil: instantUpdates is without effect
-	Metrics     *telemetry.Operator         // nil: none
-	ExcludeRaw  bool                        // for all objects
-	Workers     int                         // objects of one kind that are worked on at once; 0: 100
-	Backoff     lease.Backoff               // between failed attempts for one object; zero: 5s growing by 1.5 to 60s, half of it random
-	Random      lease.Rand                  // nil: math/rand/v2
-	Process     string                      // UID of the operator's pod, for the statuses that tell it
+	Announced   Announcements                          // nil: instantUpdates is without effect
+	Metrics     *telemetry.Operator                    // nil: none
+	ExcludeRaw  bool                                   // for all objects
+	Workers     int                                    // objects of one kind that are worked on at once; 0: 100
+	Backoff     lease.Backoff                          // between failed attempts for one object; zero: 5s growing by 1.5 to 60s, half of it random
+	Random      lease.Rand                             // nil: math/rand/v2
+	Process     string                                 // UID of the operator's pod, for the statuses that tell it
 }
 
 func (o Options) withDefaults() Options {

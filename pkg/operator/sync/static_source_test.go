@@ -29,15 +29,17 @@ func TestStaticSources(t *testing.T) {
 	}{
 		"Latest":  {func(*vss) {}, map[string]string{"password": "b", "user": "app"}, "Synced", ""},
 		"Version": {func(s *vss) { s.Spec.Version = 1 }, map[string]string{"password": "a", "user": "app"}, "Synced", ""},
-		"KV1": {func(s *vss) { s.Spec.Type, s.Spec.Mount, s.Spec.Path = v1beta1.KVV1, "old", "app" }, map[string]string{"legacy": "l"}, "Synced", ""},
+		"KV1":     {func(s *vss) { s.Spec.Type, s.Spec.Mount, s.Spec.Path = v1beta1.KVV1, "old", "app" }, map[string]string{"legacy": "l"}, "Synced", ""},
 		"Slashes": {func(s *vss) { s.Spec.Mount, s.Spec.Path = "/secret/", "/app/db/" }, map[string]string{"password": "b", "user": "app"}, "Synced", ""},
 		"Conflict": {
 			func(s *vss) { s.Spec.Sources = []v1beta1.StaticSource{api} }, nil, "KeyConflict",
 			`path and sources[0] both have the key "user": set conflictPolicy, or keys or keyPrefix of a source`,
 		},
-		"First":   {func(s *vss) { s.Spec.Sources, s.Spec.ConflictPolicy = []v1beta1.StaticSource{api}, "first" }, map[string]string{"password": "b", "user": "app", "token": "t"}, "Synced", ""},
-		"Last":    {func(s *vss) { s.Spec.Sources, s.Spec.ConflictPolicy = []v1beta1.StaticSource{api}, "last" }, map[string]string{"password": "b", "user": "api", "token": "t"}, "Synced", ""},
-		"Mixed":   {func(s *vss) { s.Spec.Sources = []v1beta1.StaticSource{{Mount: "old", Type: v1beta1.KVV1, Path: "app", KeyPrefix: "old_"}} }, map[string]string{"password": "b", "user": "app", "old_legacy": "l"}, "Synced", ""},
+		"First": {func(s *vss) { s.Spec.Sources, s.Spec.ConflictPolicy = []v1beta1.StaticSource{api}, "first" }, map[string]string{"password": "b", "user": "app", "token": "t"}, "Synced", ""},
+		"Last":  {func(s *vss) { s.Spec.Sources, s.Spec.ConflictPolicy = []v1beta1.StaticSource{api}, "last" }, map[string]string{"password": "b", "user": "api", "token": "t"}, "Synced", ""},
+		"Mixed": {func(s *vss) {
+			s.Spec.Sources = []v1beta1.StaticSource{{Mount: "old", Type: v1beta1.KVV1, Path: "app", KeyPrefix: "old_"}}
+		}, map[string]string{"password": "b", "user": "app", "old_legacy": "l"}, "Synced", ""},
 		"Keys": {
 			func(s *vss) {
 				s.Spec.Sources = []v1beta1.StaticSource{{Path: "app/api", Keys: []v1beta1.KeySelection{{Key: "token", As: "api-token"}}}}
@@ -68,14 +70,19 @@ func TestStaticSources(t *testing.T) {
 		},
 		"NoFolder": {func(s *vss) { s.Spec.Path, s.Spec.List = "none", &v1beta1.FolderList{} }, nil, "SecretMissing", "nothing is in Vault at secret/none; what the Secret holds is kept, as onMissing says"},
 		"FolderSource": {
-			func(s *vss) { s.Spec.Sources = []v1beta1.StaticSource{{Path: "team", List: &v1beta1.FolderList{}, KeyPrefix: "t."}} },
-			map[string]string{"password": "b", "user": "app", "t.one.k": "1", "t.two.k": "2"}, "Synced", "",
+			func(s *vss) {
+				s.Spec.Sources = []v1beta1.StaticSource{{Path: "team", List: &v1beta1.FolderList{}, KeyPrefix: "t."}}
+			},
+			map[string]string{"password": "b", "user": "app", "t.one.k": "1", "t.two.k": "2"},
+			"Synced", "",
 		},
 		"WrongEngine": {
 			func(s *vss) { s.Spec.Mount, s.Spec.Type, s.Spec.Path = "secret", v1beta1.KVV1, "app/db" }, nil, "SecretMissing", "nothing is in Vault at secret/app/db",
 		},
 		"BadTemplate": {
-			func(s *vss) { s.Spec.Destination.Transformation.Templates = map[string]v1beta1.Template{"url": {Text: "{{ nothing }}"}} }, nil, "TransformationError",
+			func(s *vss) {
+				s.Spec.Destination.Transformation.Templates = map[string]v1beta1.Template{"url": {Text: "{{ nothing }}"}}
+			}, nil, "TransformationError",
 			`template "shop/db/url", line 1, column 4: function "nothing" not defined`,
 		},
 		"Templates": {

@@ -134,7 +134,8 @@ func TestStaticDestination(t *testing.T) {
 	}{
 		"Foreign": {
 			true, func(*vss) {}, "SecretSyncError",
-			"secret shop/db exists, and VaultStaticSecret shop/db is not its owner: set destination.overwrite to take it over", map[string]string{"theirs": "x"},
+			"secret shop/db exists, and VaultStaticSecret shop/db is not its owner: set destination.overwrite to take it over",
+			map[string]string{"theirs": "x"},
 		},
 		"Overwrite": {true, func(s *vss) { s.Spec.Destination.Overwrite = true }, "Synced", "", map[string]string{"password": "a"}},
 		"Fill":      {true, func(s *vss) { s.Spec.Destination.Create = false }, "Synced", "", map[string]string{"password": "a", "theirs": "x"}},

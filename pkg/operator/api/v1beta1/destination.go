@@ -36,7 +36,9 @@ type Destination struct {
 	Type string `json:"type,omitempty"`
 	// What becomes of keys, labels and annotations that somebody else has written:
 	// replace removes them, merge leaves them alone and owns only its own fields
-	// (server-side apply). Default: replace.
+	// (server-side apply). With replace, foreign keys are removed at once, foreign
+	// labels and annotations at the next write. Default: replace with create, and
+	// merge without it.
 	// +optional
 	MergePolicy DestinationMergePolicy `json:"mergePolicy,omitempty"`
 	// With create: what becomes of the Secret when the object is deleted: delete
@@ -46,8 +48,8 @@ type Destination struct {
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 	// With create: mark the Secret immutable, which relieves the nodes from watching
-	// it. For new data it is deleted and made anew. It cannot be combined with
-	// mergePolicy merge. Default: false.
+	// it. For new data it is deleted and made anew; one that is immutable stays so
+	// until then. It cannot be combined with mergePolicy merge. Default: false.
 	// +optional
 	Immutable bool `json:"immutable,omitempty"`
 	// How keys and values are made of what Vault answers.
@@ -56,7 +58,7 @@ type Destination struct {
 }
 
 // DestinationMergePolicy says what becomes of what others have written to a Secret;
-// "" is DestinationReplace.
+// "" is the default that the field names.
 //
 // +kubebuilder:validation:Enum=replace;merge
 type DestinationMergePolicy string

@@ -151,7 +151,7 @@ type Keystore struct {
 	// written to, for example truststore.p12. Default: none is written.
 	// +optional
 	TruststoreKey string `json:"truststoreKey,omitempty"`
-	// Name of the entry in the keystore.
+	// Name of the entry in a Java keystore; PKCS #12 keystores have none.
 	// +kubebuilder:default=certificate
 	// +optional
 	Alias string `json:"alias,omitempty"`

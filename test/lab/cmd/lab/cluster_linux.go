@@ -81,7 +81,7 @@ func detach(log string) (*os.Process, <-chan struct{}, error) {
 		return nil, nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command(self, serveWord) //nolint:noctx // it outlives this process
+	cmd := exec.Command(self, serveWord) // without a context: it outlives this process
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
