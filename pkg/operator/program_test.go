@@ -23,7 +23,6 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shard"
-	kinds "github.com/vaultk8s/vaultk8s/pkg/operator/sync"
 )
 
 // program over a cluster in memory.
@@ -254,7 +253,7 @@ func TestPatience(t *testing.T) {
 	if got := p.patience(); got != 0 {
 		t.Errorf("below the quota: %v", got)
 	}
-	p.terms = map[int]*kinds.Kinds{0: nil}
+	p.holding.Add(1)
 	if got := p.patience(); got != quotaPatience {
 		t.Errorf("at the quota: %v", got)
 	}

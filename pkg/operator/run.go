@@ -43,6 +43,7 @@ type program struct {
 	instant  *instant.Listeners
 	others   atomic.Int64 // old operators that were seen
 	filled   atomic.Bool  // the cache is
+	holding  atomic.Int64 // Leases that are held
 
 	mu    sync.Mutex
 	terms map[int]*kinds.Kinds // by shard that is held

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -44,6 +45,10 @@ func shardLease(index int) string {
 // as they need to see that its holder was lost, and a little more.
 const quotaPatience = 20 * time.Second
 
+// turnTime is between the first attempts on two shards, so that the quota counts
+// what was taken before.
+const turnTime = time.Second
+
 // stopTimeout bounds the end of reconcilers: the Lease is given back after it, and
 // a lost one is taken by others five seconds after it was given up.
 const stopTimeout = 4 * time.Second
@@ -63,13 +68,20 @@ func (p *program) hold(ctx context.Context) error {
 	}
 	identity := p.config.PodName + "_" + string(uuid.NewUUID())
 	tasks, ctx := errgroup.WithContext(ctx)
-	for i := range p.config.Shards {
+	for turn, i := range rand.Perm(p.config.Shards) { //nolint:gosec // only so that replicas begin with different shards
 		l := &shard.Lease{
 			Client: leases.Leases(p.config.Namespace), Name: shardLease(i), Identity: identity, Patience: p.patience,
 			Report: func(err error) { p.log.Warn("lease", telemetry.FieldError, err.Error()) },
 		}
 		tasks.Go(func() error {
-			return l.Hold(ctx, func(ctx context.Context) error { return p.term(ctx, i) })
+			if p.config.ShardQuota > 0 && !pause(ctx, time.Duration(turn)*turnTime) {
+				return nil
+			}
+			return l.Hold(ctx, func(ctx context.Context) error {
+				p.holding.Add(1)
+				defer p.holding.Add(-1)
+				return p.term(ctx, i)
+			})
 		})
 	}
 	return tasks.Wait()
@@ -77,9 +89,7 @@ func (p *program) hold(ctx context.Context) error {
 
 // patience says how long others may take a free shard first.
 func (p *program) patience() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.config.ShardQuota > 0 && len(p.terms) >= p.config.ShardQuota {
+	if p.config.ShardQuota > 0 && int(p.holding.Load()) >= p.config.ShardQuota {
 		return quotaPatience
 	}
 	return 0

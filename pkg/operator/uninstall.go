@@ -91,6 +91,8 @@ func (p *program) list(ctx context.Context, kind schema.GroupVersionKind) ([]met
 	namespaces := p.cluster.watched
 	if namespaces == nil {
 		namespaces = []string{metav1.NamespaceAll}
+	} else if kind.Kind == kindCluster {
+		return nil, nil // it has no namespace, and Roles do not reach it
 	}
 	var out []metav1.PartialObjectMetadata
 	for _, n := range namespaces {

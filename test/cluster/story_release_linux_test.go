@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -97,16 +98,26 @@ func uninstall(s *stage) {
 	})
 }
 
+// mayStay are objects of the release's namespace that are nobody's waste: what every
+// namespace has from the start, and the operator's key and Lease. Those have the names of
+// the old operator, which leaves them, too: with the same key the next one recognizes
+// the Secrets that this one wrote.
+func mayStay() []string {
+	return []string{
+		"configmap/kube-root-ca.crt", "serviceaccount/default",
+		"secret/vso-cc-storage-hmac-key", "lease.coordination.k8s.io/b0d477c0.hashicorp.com",
+	}
+}
+
 // leftovers lists objects of the release's namespace, and those of the cluster that
-// have the release's name. Every namespace has a ConfigMap and a service account from
-// the start; kinds stay, or the objects of them would be lost.
+// have the release's name. Kinds stay, or the objects of them would be lost.
 func (s *stage) leftovers() string {
 	inside := s.kubectl("get", "--namespace", release, "-o", "name",
 		"all,configmaps,secrets,serviceaccounts,leases,roles,rolebindings,networkpolicies,poddisruptionbudgets")
 	around := s.kubectl("get", "-o", "name", "mutatingwebhookconfigurations,validatingwebhookconfigurations,clusterroles,clusterrolebindings")
 	var left []string
 	for line := range strings.Lines(inside) {
-		if line = strings.TrimSpace(line); line != "configmap/kube-root-ca.crt" && line != "serviceaccount/default" {
+		if line = strings.TrimSpace(line); !slices.Contains(mayStay(), line) {
 			left = append(left, line)
 		}
 	}

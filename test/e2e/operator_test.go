@@ -150,7 +150,7 @@ func TestOperatorOutage(t *testing.T) {
 // TestOperatorDeletionWithoutVault deletes objects while Vault is away.
 func TestOperatorDeletionWithoutVault(t *testing.T) {
 	t.Parallel()
-	r := newRealm(t)
+	r := newRealmIn(t, lab.UseKubernetes(t, lab.KubernetesOptions{}))
 	r.operator()
 	r.apply(static)
 	r.awaitReady("VaultStaticSecret", "orders")
@@ -219,18 +219,30 @@ func TestOperatorBadInput(t *testing.T) {
 	r.operator()
 	const head = "apiVersion: secrets.hashicorp.com/v1beta1\nkind: %s\nmetadata: {name: %s, namespace: SPACE}\nspec: %s\n"
 	cases := map[string]struct{ kind, spec, reason, message string }{
-		"no-auth": {"VaultStaticSecret", `{vaultAuthRef: none, mount: secret, path: NAME/app, type: kv-v2, destination: {name: a, create: true}}`,
-			"", "VaultAuth " + r.space + "/none"},
-		"other-auth": {"VaultStaticSecret", `{vaultAuthRef: SYSTEM/locked, mount: secret, path: NAME/app, type: kv-v2, destination: {name: b, create: true}}`,
-			"", "VaultAuth " + r.system + "/locked"},
-		"no-secret": {"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/app, type: kv-v2, destination: {name: missing}}`,
-			"", `"missing"`},
-		"denied": {"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: other/app, type: kv-v2, destination: {name: c, create: true}}`,
-			"", "other/app"},
-		"nothing": {"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/nothing, type: kv-v2, destination: {name: d, create: true}}`,
-			"", ""},
-		"template": {"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/app, type: kv-v2, destination: {name: e, create: true, transformation: {templates: {a: {text: "{{ nofunc }}"}}}}}`,
-			"", "nofunc"},
+		"no-auth": {
+			"VaultStaticSecret", `{vaultAuthRef: none, mount: secret, path: NAME/app, type: kv-v2, destination: {name: a, create: true}}`,
+			"", "VaultAuth " + r.space + "/none",
+		},
+		"other-auth": {
+			"VaultStaticSecret", `{vaultAuthRef: SYSTEM/locked, mount: secret, path: NAME/app, type: kv-v2, destination: {name: b, create: true}}`,
+			"", "VaultAuth " + r.system + "/locked",
+		},
+		"no-secret": {
+			"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/app, type: kv-v2, destination: {name: missing}}`,
+			"", `"missing"`,
+		},
+		"denied": {
+			"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: other/app, type: kv-v2, destination: {name: c, create: true}}`,
+			"", "other/app",
+		},
+		"nothing": {
+			"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/nothing, type: kv-v2, destination: {name: d, create: true}}`,
+			"", "",
+		},
+		"template": {
+			"VaultStaticSecret", `{vaultAuthRef: vault, mount: secret, path: NAME/app, type: kv-v2, destination: {name: e, create: true, transformation: {templates: {a: {text: "{{ nofunc }}"}}}}}`,
+			"", "nofunc",
+		},
 		"regexp":          {"SecretTransformation", `{includes: ["("]}`, "TransformationError", "missing closing"},
 		"no-ref":          {"VaultAuth", `{method: kubernetes, mount: kubernetes, vaultConnectionRef: none, kubernetes: {role: a, serviceAccount: app}}`, "InvalidResourceRef", "VaultConnection " + r.space + "/none"},
 		"no-block":        {"VaultAuth", `{method: appRole, mount: approle}`, "InvalidConfiguration", "appRole"},
@@ -285,12 +297,18 @@ func TestOperatorTutorial(t *testing.T) {
 		Namespaces: []string{r.space}, ServiceAccounts: []string{"orders-sa"}, Audience: "vault", Policies: []string{r.name}, TTL: time.Hour,
 	}))
 	must(t, r.vault.DynamicRole(t.Context(), "database", r.name, time.Hour, 2*time.Hour))
-	must(t, r.vault.PKIRole(t.Context(), "pki", r.name, "example.com", 72*time.Hour, false))
+	must(t, r.vault.PKIRoot(t.Context(), r.name+"-pki", 1000*time.Hour))
+	must(t, r.vault.Policy(t.Context(), r.name, r.filled(`
+path "secret/data/NAME/*" { capabilities = ["read"] }
+path "database/creds/NAME" { capabilities = ["read"] }
+path "NAME-pki/issue/NAME" { capabilities = ["update"] }
+`)))
+	must(t, r.vault.PKIRole(t.Context(), r.name+"-pki", r.name, "example.com", 72*time.Hour, false))
 	text, err := os.ReadFile("testdata/operator.yaml")
 	must(t, err)
 	r.apply(strings.NewReplacer(
 		"namespace: shop", "namespace: SPACE", "role: orders\n", "role: NAME-orders\n", "path: orders/production", "path: NAME/app",
-		"creds/orders-readonly", "creds/NAME", "mount: pki_int", "mount: pki", "role: web-servers", "role: NAME",
+		"creds/orders-readonly", "creds/NAME", "mount: pki_int", "mount: NAME-pki", "role: web-servers", "role: NAME",
 	).Replace(string(text)))
 	for kind, name := range map[string]string{
 		"VaultAuth": "vault-auth", "VaultStaticSecret": "orders-secrets", "VaultDynamicSecret": "orders-db-creds", "VaultPKISecret": "orders-tls",

@@ -422,4 +422,3 @@ func (r *realm) holder(ctx context.Context) string {
 	}
 	return textAt(o, "spec", "holderIdentity")
 }
-

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,6 +44,7 @@ type kind[T any, S subject[T]] struct {
 	conditions func(S) *[]metav1.Condition
 	judge      judge[S]
 	gone       func(types.NamespacedName) // nil: nothing is done
+	told       sync.Map                   // the newest event of an object, by its name
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -68,6 +70,7 @@ func (k *kind[T, S]) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 }
 
 func (k *kind[T, S]) forget(name types.NamespacedName) {
+	k.told.Delete(name)
 	if k.gone != nil {
 		k.gone(name)
 	}
@@ -140,6 +143,10 @@ func (k *kind[T, S]) tell(object S, before []metav1.Condition, ready metav1.Cond
 	eventType := corev1.EventTypeNormal
 	if ready.Status != metav1.ConditionTrue {
 		eventType = corev1.EventTypeWarning
+	}
+	text := ready.Reason + ": " + ready.Message
+	if last, _ := k.told.Swap(client.ObjectKeyFromObject(object), text); last == text {
+		return // the cache has not seen yet what was written
 	}
 	k.Events.Event(object, eventType, ready.Reason, ready.Message)
 }

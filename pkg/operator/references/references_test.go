@@ -221,7 +221,7 @@ func TestAuth(t *testing.T) {
 			want: map[string]string{"Healthy": "False Unhealthy", "Ready": "False InvalidConfiguration", "Stalled": "True InvalidConfiguration"},
 		},
 		"global": {
-			auth: authAt("a", "v", func(s *v1beta1.VaultAuthSpec) { s.VaultAuthGlobalRef = &v1beta1.VaultAuthGlobalRef{Name: "g"} }),
+			auth:   authAt("a", "v", func(s *v1beta1.VaultAuthSpec) { s.VaultAuthGlobalRef = &v1beta1.VaultAuthGlobalRef{Name: "g"} }),
 			others: []client.Object{connectionAt(system, "default"), &v1beta1.VaultAuthGlobal{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "g"}}},
 			want:   map[string]string{"Available": "True VaultAuthGlobalRef", "Healthy": "True Healthy", "Ready": "True Accepted"}, message: "the login can be tried",
 		},
@@ -233,7 +233,9 @@ func TestAuth(t *testing.T) {
 			message: "VaultAuthGlobal a/g: it does not exist",
 		},
 		"bad selector": {
-			auth:   authAt("a", "v", func(s *v1beta1.VaultAuthSpec) { s.VaultAuthGlobalRef = &v1beta1.VaultAuthGlobalRef{Name: "g", Namespace: "b"} }),
+			auth: authAt("a", "v", func(s *v1beta1.VaultAuthSpec) {
+				s.VaultAuthGlobalRef = &v1beta1.VaultAuthGlobalRef{Name: "g", Namespace: "b"}
+			}),
 			others: []client.Object{connectionAt(system, "default"), globalWith("b", "g", selector)},
 			want: map[string]string{
 				"Available": "True VaultAuthGlobalRef", "Healthy": "False Unhealthy", "Ready": "False K8sClientError", "Reconciling": "True K8sClientError",

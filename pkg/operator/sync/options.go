@@ -69,9 +69,19 @@ func LoginWith(s *session.Sessions) Login {
 // Session is a token of one identity in one Vault namespace; see [session.Session].
 // The same session is the same value.
 type Session interface {
+	Token
+	Reader
+}
+
+// Token is who a session is, and what its leases hang on.
+type Token interface {
 	Identified
-	Exchanger
 	Holder
+}
+
+// Reader asks Vault, for one object or for all.
+type Reader interface {
+	Exchanger
 	Keeper
 }
 
@@ -110,11 +120,21 @@ type Writer interface {
 	Apply(ctx context.Context, f *destination.Found, d destination.Data) (destination.Written, error)
 }
 
-// Remover gives Secrets up: that of an object which is deleted, those that an object
-// wrote under another name before, and that of an object which has no data any more.
+// Remover gives Secrets up.
 type Remover interface {
+	Releaser
+	Pruner
+}
+
+// Releaser gives up the Secret of an object which is deleted, or of one which has no
+// data any more.
+type Releaser interface {
 	Release(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 	Remove(ctx context.Context, owner client.Object, d v1beta1.Destination) error
+}
+
+// Pruner gives up the Secrets that an object wrote under another name before.
+type Pruner interface {
 	Prune(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 }
 
