@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // agent is a running `vaultk8s agent`. Its goroutine ends with the process.
@@ -31,7 +33,7 @@ func (d *demo) startAgent() error {
 	a.cmd.Dir = d.files.dir
 	a.cmd.Stdout, a.cmd.Stderr = d.journal, d.journal
 	a.cmd.SysProcAttr = attributes()
-	d.screen.tell("$ vaultk8s agent -config=%s", d.files.short(d.files.document()))
+	d.screen.Tell("$ vaultk8s agent -config=%s", d.files.short(d.files.document()))
 	started := make(chan error, 1)
 	go a.run(started, d.abort)
 	if err := <-started; err != nil {
@@ -95,16 +97,16 @@ func (d *demo) askReady(ctx context.Context) (struct{}, error) {
 // awaitReady waits until the agent says that it is ready.
 func (d *demo) awaitReady(ctx context.Context) error {
 	begin := time.Now()
-	if _, err := await(ctx, "an agent that is ready", d.askReady); err != nil {
+	if _, err := stage.Await(ctx, "an agent that is ready", d.askReady); err != nil {
 		return err
 	}
-	d.screen.tell("$ vaultk8s agent ready   → exit code 0 after %d ms", time.Since(begin).Milliseconds())
+	d.screen.Tell("$ vaultk8s agent ready   → exit code 0 after %d ms", time.Since(begin).Milliseconds())
 	return nil
 }
 
 // awaitLog waits for a line of the agent's log after a mark; see find.
 func (d *demo) awaitLog(ctx context.Context, mark int, message string, pairs ...string) (entry, error) {
-	return await(ctx, fmt.Sprintf("the line %q in the agent's log", message), func(context.Context) (entry, error) {
+	return stage.Await(ctx, fmt.Sprintf("the line %q in the agent's log", message), func(context.Context) (entry, error) {
 		return d.journal.find(mark, message, pairs...)
 	})
 }
@@ -122,7 +124,7 @@ func (d *demo) echo(e entry) {
 	if level == "INFO" && !slices.Contains(echoed, e.message) || level == "DEBUG" {
 		return
 	}
-	d.screen.tell("agent: %s", d.files.short(e.brief()))
+	d.screen.Tell("agent: %s", d.files.short(e.brief()))
 }
 
 // unechoed are the fields that say nothing new to somebody who watches.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // newTestDemo is a demo whose agent is this test binary in a role.
@@ -14,7 +16,7 @@ func newTestDemo(t *testing.T, role string) (*demo, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
-	d := &demo{screen: newScreen(&strings.Builder{})}
+	d := &demo{screen: stage.NewScreen(&strings.Builder{})}
 	ctx, d.abort = context.WithCancelCause(ctx)
 	if err := d.prepare(); err != nil {
 		t.Fatal(err)

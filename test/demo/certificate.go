@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planCertificate = `The certificate in tls.pem lives for 20 s, and the agent asks for the next one some five
@@ -16,9 +18,9 @@ func (d *demo) replaceCertificate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.screen.tell("before: %s", old)
+	d.screen.Tell("before: %s", old)
 	looks := 0
-	next, err := await(ctx, "another certificate in the file", func(context.Context) (certificate, error) {
+	next, err := stage.Await(ctx, "another certificate in the file", func(context.Context) (certificate, error) {
 		looks++
 		c, err := whole(d.files.certificate(), parseCertificate)
 		if err == nil && c.Serial == old.Serial {
@@ -30,10 +32,10 @@ func (d *demo) replaceCertificate(ctx context.Context) (string, error) {
 		return "", err
 	}
 	left := time.Until(old.NotAfter)
-	d.screen.tell("after:  %s", next)
+	d.screen.Tell("after:  %s", next)
 	if left <= 0 || !next.NotAfter.After(old.NotAfter) {
 		return "", fmt.Errorf("the certificate that ends at %s came %s too late, or ends too early", next.NotAfter, -left)
 	}
-	d.screen.tell("the old one would have lived for another %.1f s; key and certificate fitted at all of %d looks", left.Seconds(), looks)
+	d.screen.Tell("the old one would have lived for another %.1f s; key and certificate fitted at all of %d looks", left.Seconds(), looks)
 	return fmt.Sprintf("replaced %.1f s before its end; whole at %d looks", left.Seconds(), looks), nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planChange = `The administrator writes a new value. The agent looks every 2 s, renders the file anew,
@@ -24,11 +26,11 @@ func (d *demo) change(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	line, err := await(ctx, "the proof that the command ran", func(context.Context) (string, error) { return d.reloadedWith(key) })
+	line, err := stage.Await(ctx, "the proof that the command ran", func(context.Context) (string, error) { return d.reloadedWith(key) })
 	if err != nil {
 		return "", err
 	}
-	d.screen.show(d.files.short(d.files.reloads())+", written by the command:", line+"\n")
+	d.screen.Show(d.files.short(d.files.reloads())+", written by the command:", line+"\n")
 	return fmt.Sprintf("file and command %.1f s after the change", took.Seconds()), nil
 }
 
@@ -36,7 +38,7 @@ func (d *demo) change(ctx context.Context) (string, error) {
 // At every look the file must be whole.
 func (d *demo) awaitSettings(ctx context.Context, key string) (time.Duration, error) {
 	begin := time.Now()
-	_, err := await(ctx, fmt.Sprintf("API_KEY=%s in the file", key), func(context.Context) (string, error) {
+	_, err := stage.Await(ctx, fmt.Sprintf("API_KEY=%s in the file", key), func(context.Context) (string, error) {
 		values, err := whole(d.files.settings(), parseSettings)
 		if err == nil && values["API_KEY"] != key {
 			err = fmt.Errorf("the file still has API_KEY=%s", values["API_KEY"])

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planDatabase = `The login in database.json lives for 10 s. The agent renews its lease, and the application
@@ -20,7 +22,7 @@ func (d *demo) rotateLogin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.showRenewal(ctx, old, d.screen.begin); err != nil {
+	if err := d.showRenewal(ctx, old, d.begin); err != nil {
 		return "", err
 	}
 	next, err := d.awaitLogin(ctx, old.User)
@@ -47,11 +49,11 @@ func (d *demo) youngLogin(ctx context.Context) (login, error) {
 	if err != nil {
 		return l, err
 	}
-	answers, err := d.audit.ofAgent()
+	answers, err := d.audit.ByOthers()
 	if err != nil {
 		return l, err
 	}
-	issued := only(answers, loginPath)
+	issued := stage.Only(answers, loginPath)
 	if len(issued) == 0 {
 		return l, errors.New("vault's audit file has no database login of the agent")
 	}
@@ -59,14 +61,14 @@ func (d *demo) youngLogin(ctx context.Context) (login, error) {
 	if age <= youngAge {
 		return l, nil
 	}
-	d.screen.tell("the database login is %.0f s old and about to be rotated anyway: waiting for the next", age.Seconds())
+	d.screen.Tell("the database login is %.0f s old and about to be rotated anyway: waiting for the next", age.Seconds())
 	return d.awaitLogin(ctx, l.User)
 }
 
 // showRenewal waits until Vault has renewed a lease after a moment. The file
 // must still have it then.
 func (d *demo) showRenewal(ctx context.Context, l login, after time.Time) error {
-	_, err := await(ctx, "the renewal of the lease, in Vault", func(ctx context.Context) (time.Time, error) {
+	_, err := stage.Await(ctx, "the renewal of the lease, in Vault", func(ctx context.Context) (time.Time, error) {
 		return d.renewed(ctx, l, after)
 	})
 	if err != nil {
@@ -82,8 +84,8 @@ func (d *demo) showRenewal(ctx context.Context, l login, after time.Time) error 
 	if again.Lease != l.Lease {
 		return fmt.Errorf("the lease was not renewed but replaced: %s became %s", l.Lease, again.Lease)
 	}
-	d.screen.tell("Vault confirms that it renewed %s", l.Lease)
-	d.screen.tell("the file still has user %s", again.User)
+	d.screen.Tell("Vault confirms that it renewed %s", l.Lease)
+	d.screen.Tell("the file still has user %s", again.User)
 	return nil
 }
 
@@ -113,7 +115,7 @@ func lastRenewal(data map[string]any, after time.Time) (time.Time, error) {
 
 // awaitLogin waits until the file has another user. At every look it must be whole.
 func (d *demo) awaitLogin(ctx context.Context, user string) (login, error) {
-	return await(ctx, "another user in the file", func(context.Context) (login, error) {
+	return stage.Await(ctx, "another user in the file", func(context.Context) (login, error) {
 		l, err := whole(d.files.login(), parseLogin)
 		if err == nil && l.User == user {
 			err = fmt.Errorf("the file still has user %s", user)
@@ -125,7 +127,7 @@ func (d *demo) awaitLogin(ctx context.Context, user string) (login, error) {
 // tryBoth logs in with both, at the same time and at once: the old login ends
 // half a second later, if the agent was as late as it may be.
 func (d *demo) tryBoth(ctx context.Context, old, next login) error {
-	d.screen.tell("the file has a new user: %s instead of %s", next.User, old.User)
+	d.screen.Tell("the file has a new user: %s instead of %s", next.User, old.User)
 	tasks, ctx := errgroup.WithContext(ctx)
 	for _, l := range []login{old, next} {
 		tasks.Go(func() error { return d.tryLogin(ctx, l) })
@@ -133,7 +135,7 @@ func (d *demo) tryBoth(ctx context.Context, old, next login) error {
 	if err := tasks.Wait(); err != nil {
 		return fmt.Errorf("at the hand-over both logins must work: %w", err)
 	}
-	d.screen.tell("PostgreSQL lets both in: nobody is locked out during the hand-over")
+	d.screen.Tell("PostgreSQL lets both in: nobody is locked out during the hand-over")
 	return nil
 }
 
@@ -148,7 +150,7 @@ func (d *demo) tryLogin(ctx context.Context, l login) error {
 
 // awaitOldGone waits until PostgreSQL refuses the old login.
 func (d *demo) awaitOldGone(ctx context.Context, old login) error {
-	_, err := await(ctx, "the end of the old login", func(ctx context.Context) (string, error) {
+	_, err := stage.Await(ctx, "the end of the old login", func(ctx context.Context) (string, error) {
 		err := d.tryLogin(ctx, old)
 		if err == nil {
 			return "", errors.New("postgres still lets it in")
@@ -159,7 +161,7 @@ func (d *demo) awaitOldGone(ctx context.Context, old login) error {
 		return old.User, nil
 	})
 	if err == nil {
-		d.screen.tell("Vault has removed %s at the end of its lease; PostgreSQL refuses it", old.User)
+		d.screen.Tell("Vault has removed %s at the end of its lease; PostgreSQL refuses it", old.User)
 	}
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planAgent = `A token of service account shop/orders (TokenRequest, one hour) and an agent document
@@ -75,7 +77,7 @@ func (d *demo) deliver(ctx context.Context) (string, error) {
 	if err := d.writeInputs(ctx); err != nil {
 		return "", err
 	}
-	if err := d.audit.begin(); err != nil {
+	if err := d.audit.Begin(); err != nil {
 		return "", err
 	}
 	if err := d.startAgent(); err != nil {
@@ -104,9 +106,9 @@ func (d *demo) writeInputs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write what the agent reads: %w", err)
 	}
-	d.screen.tell("in %s:", f.dir)
-	d.screen.tell("%s, a token of shop/orders: %s", f.short(f.token()), mask(jwt))
-	d.screen.show(f.short(f.document())+":", text)
+	d.screen.Tell("in %s:", f.dir)
+	d.screen.Tell("%s, a token of shop/orders: %s", f.short(f.token()), stage.Mask(jwt))
+	d.screen.Show(f.short(f.document())+":", text)
 	return nil
 }
 
@@ -129,16 +131,16 @@ func (d *demo) showRendered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.show(d.files.short(d.files.login())+":", maskIn(string(content), l.Password.Reveal()))
+	d.screen.Show(d.files.short(d.files.login())+":", stage.MaskIn(string(content), l.Password.Reveal()))
 	if err := d.tryLogin(ctx, l); err != nil {
 		return err
 	}
-	d.screen.tell("PostgreSQL lets %s in", l.User)
+	d.screen.Tell("PostgreSQL lets %s in", l.User)
 	c, err := read(d.files.certificate(), parseCertificate)
 	if err != nil {
 		return err
 	}
-	d.screen.tell("%s: a private key (not shown) that fits its certificate, %s", d.files.short(d.files.certificate()), c)
+	d.screen.Tell("%s: a private key (not shown) that fits its certificate, %s", d.files.short(d.files.certificate()), c)
 	return nil
 }
 
@@ -155,6 +157,6 @@ func (d *demo) showSettings(key string) error {
 	if values["API_KEY"] != key {
 		return fmt.Errorf("the file has API_KEY %q, and Vault has %q", values["API_KEY"], key)
 	}
-	d.screen.show(d.files.short(d.files.settings())+":", string(content))
+	d.screen.Show(d.files.short(d.files.settings())+":", string(content))
 	return nil
 }

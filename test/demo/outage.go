@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planOutage = `Vault is killed, as in a crash. When the agent has noticed, the files must be there and whole,
@@ -20,7 +22,7 @@ func (d *demo) surviveOutage(ctx context.Context) (string, error) {
 	}
 	mark := d.journal.mark()
 	d.vault.Kill()
-	d.screen.tell("Vault is gone")
+	d.screen.Tell("Vault is gone")
 	if _, err := d.awaitLog(ctx, mark, "secret not refreshed"); err != nil {
 		return "", err
 	}
@@ -30,7 +32,7 @@ func (d *demo) surviveOutage(ctx context.Context) (string, error) {
 	if err := d.vault.Restart(ctx); err != nil {
 		return "", err
 	}
-	d.screen.tell("Vault is back at %s (process %d)", d.vault.Address(), d.vault.PID())
+	d.screen.Tell("Vault is back at %s (process %d)", d.vault.Address(), d.vault.PID())
 	const key = "demo-key-3"
 	if err := d.writeSettings(ctx, key); err != nil {
 		return "", err
@@ -59,19 +61,19 @@ func (d *demo) checkWithoutVault(ctx context.Context, before []byte) error {
 	if err := errors.Join(loginErr, certificateErr); err != nil {
 		return err
 	}
-	d.screen.tell("all three files are there and whole")
+	d.screen.Tell("all three files are there and whole")
 	return d.awaitReady(ctx)
 }
 
 // checkLogins compares the number of logins since the agent's first start.
 func (d *demo) checkLogins(want int) error {
-	answers, err := d.audit.ofAgent()
+	answers, err := d.audit.ByOthers()
 	if err != nil {
 		return err
 	}
-	if got := asked(answers, authPath); got != want {
+	if got := stage.Asked(answers, authPath); got != want {
 		return fmt.Errorf("vault's audit file has %d logins of the agent instead of %d", got, want)
 	}
-	d.screen.tell("Vault's audit file: %d login since the agent first started", want)
+	d.screen.Tell("Vault's audit file: %d login since the agent first started", want)
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // login is the rendered file of a database login.
@@ -110,7 +112,7 @@ func read[T any](path string, parse func([]byte) (T, error)) (T, error) {
 func whole[T any](path string, parse func([]byte) (T, error)) (T, error) {
 	value, err := read(path, parse)
 	if err != nil {
-		err = broken{err}
+		err = stage.Broken{Err: err}
 	}
 	return value, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vaultk8s/vaultk8s/test/lab"
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 func TestParseLogin(t *testing.T) {
@@ -167,16 +168,16 @@ func TestReadAndWhole(t *testing.T) {
 	if _, err := read(path, parseSettings); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a file: error %v", err)
 	}
-	if _, err := whole(path, parseSettings); !errors.As(err, new(broken)) {
+	if _, err := whole(path, parseSettings); !errors.As(err, new(stage.Broken)) {
 		t.Errorf("a file that vanished is not broken: error %v", err)
 	}
 	if err := os.WriteFile(path, []byte("A"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := read(path, parseSettings); err == nil || errors.As(err, new(broken)) {
+	if _, err := read(path, parseSettings); err == nil || errors.As(err, new(stage.Broken)) {
 		t.Errorf("a file that comes into being: error %v", err)
 	}
-	if _, err := whole(path, parseSettings); !errors.As(err, new(broken)) {
+	if _, err := whole(path, parseSettings); !errors.As(err, new(stage.Broken)) {
 		t.Errorf("half a file is not broken: error %v", err)
 	}
 	if err := os.WriteFile(path, []byte("A=1"), 0o600); err != nil {

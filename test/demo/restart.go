@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 const planRestart = `The agent is ended and started anew, as when its container is replaced. The first one leaves its
@@ -13,14 +15,14 @@ log in, must not ask for another database login, and must renew the lease that i
 // restart replaces the agent by another one.
 func (d *demo) restart(ctx context.Context) (string, error) {
 	if !d.files.inMemory {
-		d.screen.tell("there is no %s here, and the agent hands nothing over on a disk: this step is left out", memoryDir)
+		d.screen.Tell("there is no %s here, and the agent hands nothing over on a disk: this step is left out", memoryDir)
 		return "left out: no directory in memory", nil
 	}
 	old, err := d.youngLogin(ctx)
 	if err != nil {
 		return "", err
 	}
-	before, err := d.audit.ofAgent()
+	before, err := d.audit.ByOthers()
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +45,7 @@ func (d *demo) replaceAgent(ctx context.Context) error {
 	if err := first.stop(ctx); err != nil {
 		return err
 	}
-	d.screen.tell("the first agent (process %d) has ended with exit code 0", first.cmd.Process.Pid)
+	d.screen.Tell("the first agent (process %d) has ended with exit code 0", first.cmd.Process.Pid)
 	if err := d.startAgent(); err != nil {
 		return err
 	}
@@ -55,17 +57,17 @@ func (d *demo) replaceAgent(ctx context.Context) error {
 
 // checkTakenOver checks that the second agent has asked for nothing that the
 // first one had.
-func (d *demo) checkTakenOver(before []answer) error {
-	after, err := d.audit.ofAgent()
+func (d *demo) checkTakenOver(before []stage.Answer) error {
+	after, err := d.audit.ByOthers()
 	if err != nil {
 		return err
 	}
 	since := after[min(len(before), len(after)):]
 	for _, path := range []string{authPath, loginPath} {
-		if n := asked(since, path); n != 0 {
+		if n := stage.Asked(since, path); n != 0 {
 			return fmt.Errorf("the second agent has asked for %s, times: %d", path, n)
 		}
 	}
-	d.screen.tell("Vault's audit file since the restart: 0 logins, 0 new database logins; renewals: %d", asked(since, "sys/leases/renew"))
+	d.screen.Tell("Vault's audit file since the restart: 0 logins, 0 new database logins; renewals: %d", stage.Asked(since, "sys/leases/renew"))
 	return nil
 }

@@ -23,14 +23,14 @@ func (d *demo) startServers(ctx context.Context) (string, error) {
 		if d.vault, err = lab.StartVault(ctx, lab.VaultOptions{}); err != nil {
 			return err
 		}
-		d.screen.tell("Vault       %s  (process %d)", d.vault.Address(), d.vault.PID())
+		d.screen.Tell("Vault       %s  (process %d)", d.vault.Address(), d.vault.PID())
 		return nil
 	})
 	tasks.Go(func() (err error) {
 		if d.kubernetes, err = lab.StartKubernetes(ctx, lab.KubernetesOptions{}); err != nil {
 			return err
 		}
-		d.screen.tell("Kubernetes  %s  (processes %v)", d.kubernetes.URL(), d.kubernetes.PIDs())
+		d.screen.Tell("Kubernetes  %s  (processes %v)", d.kubernetes.URL(), d.kubernetes.PIDs())
 		return nil
 	})
 	tasks.Go(func() (err error) {
@@ -41,7 +41,7 @@ func (d *demo) startServers(ctx context.Context) (string, error) {
 		if d.postgres, err = lab.StartPostgres(complete); err != nil {
 			return err
 		}
-		d.screen.tell("PostgreSQL  %s  (process %d)", d.postgres.Address(), d.postgres.PID())
+		d.screen.Tell("PostgreSQL  %s  (process %d)", d.postgres.Address(), d.postgres.PID())
 		return nil
 	})
 	if err := tasks.Wait(); err != nil {

@@ -54,7 +54,7 @@ func (d *demo) setUp(ctx context.Context) (string, error) {
 // setUpAudit makes Vault write down every request, so that they can be counted.
 func (d *demo) setUpAudit(ctx context.Context) error {
 	_, err := d.vault.Write(ctx, "sys/audit/file", map[string]any{
-		"type": "file", "options": map[string]string{"file_path": d.audit.path},
+		"type": "file", "options": map[string]string{"file_path": d.audit.Path},
 	})
 	return err
 }
@@ -73,7 +73,7 @@ func (d *demo) setUpLogin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.screen.show("policy \"orders\", for service account shop/orders with audience \"vault\":", policyRules)
+	d.screen.Show("policy \"orders\", for service account shop/orders with audience \"vault\":", policyRules)
 	return nil
 }
 
@@ -85,7 +85,7 @@ func (d *demo) setUpSecrets(ctx context.Context) error {
 func (d *demo) writeSettings(ctx context.Context, key string) error {
 	_, err := d.vault.Write(ctx, settingsPath, map[string]any{"data": map[string]any{"api_key": key}})
 	if err == nil {
-		d.screen.tell("Vault: %s has api_key %q now", settingsPath, key)
+		d.screen.Tell("Vault: %s has api_key %q now", settingsPath, key)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func (d *demo) setUpDatabase(ctx context.Context) error {
 	if err := d.vault.DynamicRole(ctx, "database", "orders", loginTTL, loginMaxTTL); err != nil {
 		return err
 	}
-	d.screen.tell("Vault: %s creates logins in PostgreSQL for %s, renewable up to %s", loginPath, loginTTL, loginMaxTTL)
+	d.screen.Tell("Vault: %s creates logins in PostgreSQL for %s, renewable up to %s", loginPath, loginTTL, loginMaxTTL)
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (d *demo) setUpCertificates(ctx context.Context) error {
 	if err := d.vault.PKIRole(ctx, "pki", "orders", "shop.svc", certificateTTL, false); err != nil {
 		return err
 	}
-	d.screen.tell("Vault: %s issues certificates below shop.svc for %s", issuePath, certificateTTL)
+	d.screen.Tell("Vault: %s issues certificates below shop.svc for %s", issuePath, certificateTTL)
 	return nil
 }
 
@@ -130,6 +130,6 @@ func (d *demo) showRefusal(ctx context.Context) error {
 	if lab.StatusCode(err) != http.StatusForbidden {
 		return fmt.Errorf("a token of shop/intruder was not refused with status 403: %w", err)
 	}
-	d.screen.tell("a token of shop/intruder is refused: %v", err)
+	d.screen.Tell("a token of shop/intruder is refused: %v", err)
 	return nil
 }

@@ -9,19 +9,12 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/test/lab"
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
-// step is one step of the story.
-type step struct {
-	title  string
-	plan   string        // announced before anything happens
-	within time.Duration // after that, what was not seen counts as not happening
-	run    func(*demo, context.Context) (string, error)
-}
-
 // steps is the story. Deadlines are three times and more what a step takes.
-func steps() []step {
-	return []step{
+func steps() []stage.Step[*demo] {
+	return []stage.Step[*demo]{
 		{"Real servers", planServers, time.Minute, (*demo).startServers},
 		{"What an administrator sets up", planSetup, 30 * time.Second, (*demo).setUp},
 		{"The agent delivers", planAgent, 30 * time.Second, (*demo).deliver},
@@ -34,19 +27,12 @@ func steps() []step {
 	}
 }
 
-// outcome is a row of the summary.
-type outcome struct {
-	title string
-	seen  string
-	took  time.Duration
-}
-
 // demo is one showing of the story.
 type demo struct {
-	screen  *screen
+	screen  *stage.Screen
 	program string // path of vaultk8s
 	files   files
-	audit   audit
+	audit   stage.Audit
 	journal *journal
 
 	kubernetes *lab.Kubernetes
@@ -56,12 +42,12 @@ type demo struct {
 
 	// abort ends the step under way, because the agent has ended unasked.
 	abort    context.CancelCauseFunc
-	outcomes []outcome
+	outcomes []stage.Outcome
 }
 
 // play shows the whole story, and removes everything whatever happens.
 func play(ctx context.Context, w io.Writer, program string) (err error) {
-	d := &demo{screen: newScreen(w), program: program}
+	d := &demo{screen: stage.NewScreen(w), program: program}
 	interrupted := ctx.Err
 	ctx, d.abort = context.WithCancelCause(ctx)
 	defer d.abort(nil)
@@ -71,14 +57,16 @@ func play(ctx context.Context, w io.Writer, program string) (err error) {
 	}
 	all := steps()
 	for i, s := range all {
-		if err := d.perform(ctx, s, i+1, len(all)); err != nil {
+		seen, err := stage.Perform(ctx, d.screen, d, s, i+1, len(all))
+		if err != nil {
 			if interrupted() == nil {
 				d.explain()
 			}
-			return fmt.Errorf("step %d, %q: %w", i+1, s.title, err)
+			return fmt.Errorf("step %d, %q: %w", i+1, s.Title, err)
 		}
+		d.outcomes = append(d.outcomes, seen)
 	}
-	d.summarize()
+	d.screen.Summarize(d.outcomes)
 	return nil
 }
 
@@ -87,22 +75,9 @@ func (d *demo) prepare() (err error) {
 	if d.files, err = newFiles(); err != nil {
 		return err
 	}
-	d.audit = audit{path: d.files.audit()}
+	d.audit = stage.Audit{Path: d.files.audit()}
 	d.journal, err = newJournal(d.files.log(), d.echo)
 	return err
-}
-
-func (d *demo) perform(ctx context.Context, s step, number, of int) error {
-	d.screen.announce(number, of, s.title, s.plan)
-	ctx, cancel := context.WithTimeoutCause(ctx, s.within, fmt.Errorf("%s have passed", s.within))
-	defer cancel()
-	begin := time.Now()
-	seen, err := s.run(d, ctx)
-	if err != nil {
-		return err
-	}
-	d.outcomes = append(d.outcomes, outcome{title: s.title, seen: seen, took: time.Since(begin)})
-	return nil
 }
 
 // explain shows the end of the agent's log after a failure, while there is one.
@@ -111,7 +86,7 @@ func (d *demo) explain() {
 		return
 	}
 	if tail := d.journal.tail(20); tail != "" {
-		d.screen.show("the end of the agent's log:", tail)
+		d.screen.Show("the end of the agent's log:", tail)
 	}
 }
 
@@ -144,12 +119,3 @@ type leftBehind struct{ err error }
 
 func (l leftBehind) Error() string { return "not everything was removed: " + l.err.Error() }
 func (l leftBehind) Unwrap() error { return l.err }
-
-// summarize prints what was seen.
-func (d *demo) summarize() {
-	rows := [][]string{{"STEP", "SEEN", "TOOK"}}
-	for i, o := range d.outcomes {
-		rows = append(rows, []string{fmt.Sprintf("%d  %s", i+1, o.title), o.seen, fmt.Sprintf("%.1f s", o.took.Seconds())})
-	}
-	d.screen.table(fmt.Sprintf("What was seen, in %.0f s:", time.Since(d.screen.begin).Seconds()), rows)
-}

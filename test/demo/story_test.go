@@ -1,28 +1,28 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // TestStepsAreTold guards what somebody who watches reads.
 func TestStepsAreTold(t *testing.T) {
 	for _, s := range steps() {
-		if s.title == "" || s.plan == "" || s.run == nil {
-			t.Errorf("step %q has no title, plan or deed", s.title)
+		if s.Title == "" || s.Plan == "" || s.Run == nil {
+			t.Errorf("step %q has no title, plan or deed", s.Title)
 		}
-		if s.within < 20*time.Second || s.within > 2*time.Minute {
-			t.Errorf("step %q has %s, which is too little on a slow machine, or too much to watch", s.title, s.within)
+		if s.Within < 20*time.Second || s.Within > 2*time.Minute {
+			t.Errorf("step %q has %s, which is too little on a slow machine, or too much to watch", s.Title, s.Within)
 		}
 	}
 }
@@ -87,70 +87,9 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestPerform plays steps that succeed, fail and take too long.
-func TestPerform(t *testing.T) {
-	tests := map[string]struct {
-		run  func(*demo, context.Context) (string, error)
-		want []outcome
-		err  string
-	}{
-		"seen": {
-			run:  func(*demo, context.Context) (string, error) { <-time.After(time.Second); return "all of it", nil },
-			want: []outcome{{title: "A step", seen: "all of it", took: time.Second}},
-		},
-		"failed": {
-			run: func(*demo, context.Context) (string, error) { return "half of it", errors.New("no") },
-			err: "no",
-		},
-		"too late": {
-			run: func(_ *demo, ctx context.Context) (string, error) {
-				<-ctx.Done()
-				return "", fmt.Errorf("nothing came: %w", context.Cause(ctx))
-			},
-			err: "nothing came: 20s have passed",
-		},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var out strings.Builder
-				d := &demo{screen: newScreen(&out)}
-				err := d.perform(t.Context(), step{"A step", "It does this.", 20 * time.Second, tt.run}, 1, 2)
-				if diff := cmp.Diff(tt.want, d.outcomes, cmp.AllowUnexported(outcome{})); diff != "" || errorText(err) != tt.err {
-					t.Errorf("got error %q, want %q; outcomes differ (-want +got):\n%s", errorText(err), tt.err, diff)
-				}
-				if !strings.Contains(out.String(), "1/2  A step") || !strings.Contains(out.String(), "  It does this.\n") {
-					t.Errorf("the step was not announced: %q", out.String())
-				}
-			})
-		})
-	}
-}
-
-func TestSummary(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out strings.Builder
-		d := &demo{screen: newScreen(&out), outcomes: []outcome{
-			{title: "First", seen: "this", took: 1500 * time.Millisecond},
-			{title: "Second one", seen: "that and more", took: 12 * time.Second},
-		}}
-		<-time.After(14 * time.Second)
-		d.summarize()
-		want := `
-What was seen, in 14 s:
-  STEP           SEEN           TOOK
-  1  First       this           1.5 s
-  2  Second one  that and more  12.0 s
-`
-		if diff := cmp.Diff(want, out.String()); diff != "" {
-			t.Errorf("the summary differs (-want +got):\n%s", diff)
-		}
-	})
-}
-
 // TestRemoveTwice is the way out after the last step, and after a failure before the first.
 func TestRemoveTwice(t *testing.T) {
-	d := &demo{screen: newScreen(&strings.Builder{})}
+	d := &demo{screen: stage.NewScreen(&strings.Builder{})}
 	if err := d.remove(t.Context()); err != nil {
 		t.Errorf("before anything was made: %v", err)
 	}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -243,6 +244,11 @@ func TestOperatorDynamicOverlap(t *testing.T) {
 	r.awaitUsers(2)
 	r.expectWorking(old)
 
+	t.Cleanup(func() {
+		t.Log("DEBUG", conditionsOf(r, "vaultdynamicsecret", "db"))
+		d, err := r.cluster.Do(context.Background(), "GET", "/apis/apps/v1/namespaces/"+r.space+"/deployments/app", nil)
+		t.Log("DEBUG", d, err, r.gate.take())
+	})
 	r.rolledOut("app")
 	r.awaitUsers(1)
 	r.expectWorking(fresh)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -45,6 +46,7 @@ rolloutRestartTargets:
 - {kind: CronJob, name: night}
 - {kind: ReplicaSet, name: app, apiVersion: apps/v1, fieldPath: "metadata.annotations['example.com/at']"}`)
 	r.awaitReady("VaultStaticSecret", "app")
+	t.Cleanup(func() { t.Log("DEBUG", conditionsOf(r, "vaultstaticsecret", "app")) })
 	r.put("app", canary+"-2")
 	for _, kind := range []string{"Deployment", "DaemonSet", "StatefulSet"} {
 		r.awaitStamp(kind, "app", "")
@@ -73,4 +75,9 @@ rolloutRestartTargets:
 	if stamps[0] != r.stamp("Deployment", "app") || stamps[1] != r.stamp("StatefulSet", "app") {
 		t.Error("what was restarted is restarted once more for what was paused")
 	}
+}
+
+func conditionsOf(r *realm, kind, name string) string {
+	o, err := r.cluster.Do(context.Background(), "GET", "/apis/secrets.hashicorp.com/v1beta1/namespaces/"+r.space+"/"+kind+"s/"+name, nil)
+	return fmt.Sprint(o["status"], err)
 }

@@ -12,13 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/vaultk8s/vaultk8s/pkg/lease"
 )
 
 const (
 	// attempts bound what is tried while others write the same Secret: with the
-	// pauses below about 20+40+80+160 = 300 ms.
-	attempts   = 5
-	firstPause = 20 * time.Millisecond
+	// pauses between them 30+60+120+240 = 450 ms at most.
+	attempts = 5
 	// restoreTimeout bounds the attempt to bring back a Secret whose successor the
 	// API server refuses.
 	restoreTimeout = 10 * time.Second
@@ -39,16 +40,15 @@ func (w *Writer) Apply(ctx context.Context, f *Found, d Data) (Written, error) {
 
 // persist tries until nobody else writes at the same moment.
 func (w *Writer) persist(ctx context.Context, f *Found, want *corev1.Secret) (Written, error) {
-	pause := firstPause
+	pauses := lease.Backoff{Initial: 30 * time.Millisecond, Max: time.Second, Multiplier: 2, Jitter: 0.5}
 	for attempt := 1; ; attempt++ {
 		written, err := w.try(ctx, f, want.DeepCopy())
 		if err == nil || !contended(err) || attempt == attempts {
 			return written, err
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
+		if err := sleep(ctx, pauses.Wait(attempt-1, rand.Float64)); err != nil {
 			return Written{}, err
 		}
-		pause *= 2
 		if err := w.again(ctx, f); err != nil {
 			return Written{}, err
 		}

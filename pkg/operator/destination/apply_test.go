@@ -70,7 +70,7 @@ func TestContention(t *testing.T) {
 				if text := textOf(err); text != tc.err || tries != tc.tries {
 					t.Errorf("%d tries, want %d; error %q, want %q", tries, tc.tries, text, tc.err)
 				}
-				// 20+40+80+160 ms, each by half more at most.
+				// 30+60+120+240 ms at most.
 				if took := time.Since(start); took > 450*time.Millisecond {
 					t.Errorf("it took %s", took)
 				}

@@ -19,15 +19,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
 // Manager is the field manager of the objects.
 const Manager = "vaultk8s-fanout"
 
-// retry is when a namespace is tried again whose object could not be made; half of
-// it more, at random, so that many do not come at once.
-const retry = 10 * time.Second
+// retry is when a namespace is tried again whose object could not be made, less a
+// part at random, so that many do not come at once.
+const retry = 15 * time.Second
 
 // Recorder writes events.
 type Recorder interface {
@@ -94,7 +95,7 @@ func (r *reconciler) distribute(ctx context.Context, c *v1beta1.ClusterVaultSecr
 	lost := r.letGo(ctx, c, p.letGo)
 	conclude(c, conditions, judge(t, chosen, children, problems), lost)
 	if len(problems) > 0 || lost != nil {
-		return retry + rand.N(retry/2), nil
+		return due.Horizon(retry, rand.Float64), nil
 	}
 	return 0, nil
 }

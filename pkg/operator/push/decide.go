@@ -133,5 +133,5 @@ func (w wish) marks(h held) map[string]string {
 // same tells whether two secrets are equal. What is no text comes from the path
 // itself.
 func same(a, b map[string]any) bool {
-	return maps.EqualFunc(a, b, func(x, y any) bool { return reflect.DeepEqual(x, y) })
+	return maps.EqualFunc(a, b, reflect.DeepEqual)
 }

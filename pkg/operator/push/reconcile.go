@@ -112,7 +112,7 @@ func (r *reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	before := p.DeepCopy()
 	o, pushed := r.visit(ctx, p)
 	if ctx.Err() != nil {
-		return reconcile.Result{}, nil // the operator ends
+		return reconcile.Result{}, ctx.Err() // the operator ends
 	}
 	conditions := status.Edit(p.Status.Conditions, p.Generation, time.Now())
 	conditions.Put(v1beta1.ConditionPushed, o.State == status.Done, o.Reason, o.Message)
@@ -149,7 +149,7 @@ func (r *reconciler) forget(name types.NamespacedName) {
 // visit makes the path as the Secret is, and tells whether it has written.
 func (r *reconciler) visit(ctx context.Context, p *v1beta1.VaultPushSecret) (status.Outcome, bool) {
 	source := types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.Source.SecretName}
-	r.sources.follow(client.ObjectKeyFromObject(p), source)
+	r.sources.follow(client.ObjectKeyFromObject(p), source) //nolint:contextcheck // a source is watched longer than a visit takes
 	s, err := r.read(ctx, source)
 	if apierrors.IsNotFound(err) {
 		return waiting(v1beta1.ReasonInvalidResourceRef, fmt.Errorf("secret %s does not exist", source)), false

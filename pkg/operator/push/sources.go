@@ -51,7 +51,7 @@ func (s *sources) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.ctx = ctx
 	for name, held := range s.bySource {
-		s.begin(name, held)
+		s.begin(name, held) //nolint:contextcheck // it is the same
 	}
 	s.mu.Unlock()
 	<-ctx.Done()

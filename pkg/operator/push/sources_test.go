@@ -106,16 +106,16 @@ func TestSourcesGoOn(t *testing.T) {
 		s.last("a").Add(at("1"))
 		s.awaitWoken(t, "one")
 		s.last("a").Stop()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		s.last("a").Add(at("1"))
 		s.awaitWoken(t)
 		s.last("a").Error(&metav1.Status{Reason: metav1.StatusReasonExpired})
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		s.last("a").Modify(at("2"))
 		s.awaitWoken(t, "one")
 
 		s.follow(name("two"), name("denied"))
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		synctest.Wait()
 		// After 1, 2, 4, 8, 16 seconds and then each 30.
 		if n := len(s.open["denied"]); n < 5 || n > 8 {

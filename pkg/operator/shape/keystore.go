@@ -69,12 +69,12 @@ func (c *cabinet) put(field, name string, o *v1beta1.Keystore, keystore, trustst
 	}
 }
 
-func (c *cabinet) add(field, key string, make store, password sensitive.String) {
+func (c *cabinet) add(field, key string, produce store, password sensitive.String) {
 	if _, taken := c.data[key]; taken {
 		c.problems = append(c.problems, fmt.Errorf("keystores.%s: something else is written to the key %q", field, key))
 		return
 	}
-	content, err := make(password)
+	content, err := produce(password)
 	if err != nil {
 		c.problems = append(c.problems, fmt.Errorf("keystores.%s: %w", field, err))
 		return

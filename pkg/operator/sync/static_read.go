@@ -72,9 +72,9 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 		v.memory.own = mine
 	}
 	name, wake := v.name, v.r.wake
-	print := fingerprint(v)
+	saw := fingerprint(v)
 	r := &round{
-		v: v, reading: mine, notify: func() { wake(name) }, edited: seen && mine.object != print,
+		v: v, reading: mine, notify: func() { wake(name) }, edited: seen && mine.object != saw,
 		every: want[0].interval, used: map[place]bool{}, logins: map[string]Session{},
 	}
 	for _, s := range want {
@@ -82,7 +82,7 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 			return nil, bad
 		}
 	}
-	mine.object = print
+	mine.object = saw
 	mine.keep(r.used)
 	watches := slices.Collect(maps.Values(mine.watches))
 	v.r.memories.change(func() { v.memory.stat.watches = watches })

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bufio"
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// audit is the file into which Vault writes every request and its answer.
-type audit struct {
-	path string
-	skip int // answers before the agent's first
+// Audit is the file into which Vault writes every request and its answer.
+type Audit struct {
+	Path string
+	skip int // answers before Begin
 }
 
-// answer is what the file says of a request that Vault has answered.
-type answer struct {
+// Answer is what the file says of a request that Vault has answered.
+type Answer struct {
 	Time  time.Time `json:"time"`
 	Type  string    `json:"type"`
 	Error string    `json:"error"`
@@ -31,27 +31,27 @@ type answer struct {
 	} `json:"request"`
 }
 
-// begin makes what was asked so far not count.
-func (a *audit) begin() error {
+// Begin makes what was asked so far not count.
+func (a *Audit) Begin() error {
 	answers, err := a.read()
 	a.skip = len(answers)
 	return err
 }
 
-// ofAgent returns what the agent has asked since begin: everything that was not
+// ByOthers returns what was asked since [Audit.Begin], but for what was
 // asked with the root token.
-func (a *audit) ofAgent() ([]answer, error) {
+func (a *Audit) ByOthers() ([]Answer, error) {
 	answers, err := a.read()
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(answers[min(a.skip, len(answers)):], func(one answer) bool {
+	return slices.DeleteFunc(answers[min(a.skip, len(answers)):], func(one Answer) bool {
 		return slices.Contains(one.Auth.Policies, "root")
 	}), nil
 }
 
-func (a *audit) read() ([]answer, error) {
-	content, err := os.ReadFile(a.path)
+func (a *Audit) read() ([]Answer, error) {
+	content, err := os.ReadFile(a.Path)
 	if err != nil {
 		return nil, fmt.Errorf("read vault's audit file: %w", err)
 	}
@@ -60,12 +60,12 @@ func (a *audit) read() ([]answer, error) {
 
 // parseAudit returns the answers in an audit file. A last line without its end
 // is being written right now and does not count.
-func parseAudit(content []byte) ([]answer, error) {
+func parseAudit(content []byte) ([]Answer, error) {
 	content = content[:bytes.LastIndexByte(content, '\n')+1]
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	// A certificate's answer has some 5 KiB; a line over 1 MiB is none of ours.
 	lines.Buffer(nil, 1<<20)
-	var answers []answer
+	var answers []Answer
 	for number := 1; lines.Scan(); number++ {
 		var one answer
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
@@ -78,14 +78,14 @@ func parseAudit(content []byte) ([]answer, error) {
 	return answers, lines.Err()
 }
 
-// asked counts the answers for paths that start with a prefix.
-func asked(answers []answer, prefix string) int {
-	return len(only(answers, prefix))
+// Asked counts the answers for paths that start with a prefix.
+func Asked(answers []Answer, prefix string) int {
+	return len(Only(answers, prefix))
 }
 
-// only returns the answers for paths that start with a prefix.
-func only(answers []answer, prefix string) []answer {
-	var found []answer
+// Only returns the answers for paths that start with a prefix.
+func Only(answers []Answer, prefix string) []Answer {
+	var found []Answer
 	for _, one := range answers {
 		if strings.HasPrefix(one.Request.Path, prefix) {
 			found = append(found, one)
@@ -94,8 +94,8 @@ func only(answers []answer, prefix string) []answer {
 	return found
 }
 
-// tally counts requests by operation and path, the most frequent first.
-func tally(answers []answer) [][]string {
+// Tally counts requests by operation and path, the most frequent first.
+func Tally(answers []Answer) [][]string {
 	counts := map[string]int{}
 	for _, one := range answers {
 		counts[one.Request.Operation+" "+one.Request.Path]++

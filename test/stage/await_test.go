@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestAwait(t *testing.T) {
 			reason: "waiting on is of no use",
 			look: func(n int, _ time.Duration) (string, error) {
 				if n == 3 {
-					return "", fmt.Errorf("look %d: %w", n, broken{errors.New("half a file")})
+					return "", fmt.Errorf("look %d: %w", n, Broken{Err: errors.New("half a file")})
 				}
 				return "", errors.New("not yet")
 			},
@@ -74,7 +74,7 @@ func TestAwait(t *testing.T) {
 				ctx, stop := context.WithTimeoutCause(ctx, 10*time.Second-time.Nanosecond, errors.New("10s have passed"))
 				defer stop()
 				begin, n := time.Now(), 0
-				got, err := await(ctx, "the thing", func(context.Context) (string, error) {
+				got, err := Await(ctx, "the thing", func(context.Context) (string, error) {
 					n++
 					return tt.look(n, time.Since(begin))
 				})
@@ -96,7 +96,7 @@ func TestAwaitCutShort(t *testing.T) {
 		ctx, stop := context.WithTimeoutCause(t.Context(), time.Second, errors.New("1s has passed"))
 		defer stop()
 		n := 0
-		_, err := await(ctx, "the thing", func(ctx context.Context) (string, error) {
+		_, err := Await(ctx, "the thing", func(ctx context.Context) (string, error) {
 			if n++; n == 1 {
 				return "", errors.New("the old value")
 			}
@@ -110,4 +110,12 @@ func TestAwaitCutShort(t *testing.T) {
 			t.Error("the error is that of the look that was cut short")
 		}
 	})
+}
+
+// errorText is the text of an error, "" for none.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

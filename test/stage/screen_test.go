@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"bytes"
@@ -13,14 +13,14 @@ import (
 func TestScreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		s := newScreen(&out)
-		s.announce(3, 9, "A title", "First something happens, and somebody who watches this\nlearns of it before; then something else.")
+		s := NewScreen(&out)
+		s.Announce(3, 9, "A title", "First something happens, and somebody who watches this\nlearns of it before; then something else.")
 		<-time.After(1234 * time.Millisecond)
-		s.tell("the file has user %s", "a%b")
+		s.Tell("the file has user %s", "a%b")
 		<-time.After(100 * time.Second)
-		s.show("the file:", "first %s\n\nthird without end")
-		s.show("nothing:", "")
-		s.table("Seen:", [][]string{{"STEP", "TOOK"}, {"A title", "101.2 s"}})
+		s.Show("the file:", "first %s\n\nthird without end")
+		s.Show("nothing:", "")
+		s.Table("Seen:", [][]string{{"STEP", "TOOK"}, {"A title", "101.2 s"}})
 		want := "\n── 3/9  A title " + strings.Repeat("─", 62) + `
   First something happens, and somebody who watches this learns of it before;
   then something else.
@@ -45,7 +45,7 @@ Seen:
 func TestScreenLongTitle(t *testing.T) {
 	var out bytes.Buffer
 	title := strings.Repeat("long ", 30)
-	newScreen(&out).announce(1, 1, title, "")
+	NewScreen(&out).announce(1, 1, title, "")
 	if want := "\n── 1/1  " + title + " \n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}

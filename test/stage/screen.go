@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -14,16 +14,16 @@ const textWidth = 76
 
 // screen prints for somebody who watches; every line of evidence carries the
 // time since the beginning. The agent's log and the steps write at the same time.
-type screen struct {
+type Screen struct {
 	mu    sync.Mutex
 	w     io.Writer
 	begin time.Time
 }
 
-func newScreen(w io.Writer) *screen { return &screen{w: w, begin: time.Now()} }
+func NewScreen(w io.Writer) *Screen { return &Screen{w: w, begin: time.Now()} }
 
 // announce opens a step: what it is, and what is about to happen.
-func (s *screen) announce(number, of int, title, plan string) {
+func (s *Screen) Announce(number, of int, title, plan string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	head := fmt.Sprintf("── %d/%d  %s ", number, of, title)
@@ -34,15 +34,15 @@ func (s *screen) announce(number, of int, title, plan string) {
 }
 
 // tell prints one line of evidence.
-func (s *screen) tell(format string, args ...any) {
+func (s *Screen) Tell(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.w, "%6.1f s  %s\n", time.Since(s.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // show prints one line of evidence and, below it, a text as it is.
-func (s *screen) show(title, text string) {
-	s.tell("%s", title)
+func (s *Screen) Show(title, text string) {
+	s.Tell("%s", title)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for line := range strings.Lines(text) {
@@ -51,7 +51,7 @@ func (s *screen) show(title, text string) {
 }
 
 // table prints rows below a head, each cell in its column.
-func (s *screen) table(head string, rows [][]string) {
+func (s *Screen) Table(head string, rows [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.w, "\n%s\n", head)

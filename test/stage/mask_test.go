@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"strings"
@@ -18,8 +18,8 @@ func TestMask(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := mask(tt.secret); got != tt.want {
-				t.Errorf("mask(%q) = %q, want %q", tt.secret, got, tt.want)
+			if got := Mask(tt.secret); got != tt.want {
+				t.Errorf("Mask(%q) = %q, want %q", tt.secret, got, tt.want)
 			}
 		})
 	}
@@ -34,7 +34,7 @@ func TestMaskIn(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := maskIn(tt.text, tt.secret); got != tt.want {
+			if got := MaskIn(tt.text, tt.secret); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -46,7 +46,7 @@ func FuzzMask(f *testing.F) {
 	f.Add("")
 	f.Add("äöü")
 	f.Fuzz(func(t *testing.T, secret string) {
-		shown := strings.Replace(mask(secret), "…", "", 1)
+		shown := strings.Replace(Mask(secret), "…", "", 1)
 		if 4*utf8.RuneCountInString(shown) > utf8.RuneCountInString(secret) {
 			t.Errorf("of %q more than a quarter is shown: %q", secret, shown)
 		}

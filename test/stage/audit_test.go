@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"os"
@@ -75,13 +75,13 @@ func FuzzParseAudit(f *testing.F) {
 }
 
 func TestAuditOfAgent(t *testing.T) {
-	a := audit{path: filepath.Join(t.TempDir(), "audit")}
-	if _, err := a.ofAgent(); err == nil || !strings.HasPrefix(err.Error(), "read vault's audit file: ") {
+	a := Audit{Path: filepath.Join(t.TempDir(), "audit")}
+	if _, err := a.ByOthers(); err == nil || !strings.HasPrefix(err.Error(), "read vault's audit file: ") {
 		t.Errorf("without a file: error %v", err)
 	}
 	write := func(content string) {
 		t.Helper()
-		f, err := os.OpenFile(a.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		f, err := os.OpenFile(a.Path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,35 +93,35 @@ func TestAuditOfAgent(t *testing.T) {
 		}
 	}
 	write(line("response", "root", "update", "sys/audit/file") + line("response", "none", "update", "auth/kubernetes/login"))
-	if err := a.begin(); err != nil {
+	if err := a.Begin(); err != nil {
 		t.Fatal(err)
 	}
 	write(line("response", "orders", "update", "auth/kubernetes/login") + line("response", "root", "update", "secret/data/a"))
 	write(line("response", "orders", "read", "secret/data/a") + line("response", "orders", "read", "database/creds/a"))
 	write(line("response", "orders", "read", "secret/data/a"))
-	answers, err := a.ofAgent()
+	answers, err := a.ByOthers()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{{"2", "read secret/data/a"}, {"1", "read database/creds/a"}, {"1", "update auth/kubernetes/login"}}
-	if diff := cmp.Diff(want, tally(answers)); diff != "" {
+	if diff := cmp.Diff(want, Tally(answers)); diff != "" {
 		t.Errorf("the tally differs (-want +got):\n%s", diff)
 	}
-	if got := asked(answers, "secret/"); got != 2 {
+	if got := Asked(answers, "secret/"); got != 2 {
 		t.Errorf("asked for secret/ %d times, want 2", got)
 	}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	if found := only(answers, "database/"); len(found) != 1 || !found[0].Time.Equal(at) {
+	if found := Only(answers, "database/"); len(found) != 1 || !found[0].Time.Equal(at) {
 		t.Errorf("only database/ is %v, want one at %s", found, at)
 	}
 }
 
 func TestAuditThatShrinks(t *testing.T) {
-	a := audit{path: filepath.Join(t.TempDir(), "audit"), skip: 5}
-	if err := os.WriteFile(a.path, []byte(line("response", "orders", "read", "a")), 0o600); err != nil {
+	a := Audit{Path: filepath.Join(t.TempDir(), "audit"), skip: 5}
+	if err := os.WriteFile(a.Path, []byte(line("response", "orders", "read", "a")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if answers, err := a.ofAgent(); len(answers) != 0 || err != nil {
+	if answers, err := a.ByOthers(); len(answers) != 0 || err != nil {
 		t.Errorf("got %v and error %v, want nothing", answers, err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"context"
@@ -12,17 +12,17 @@ import (
 // twenty-fifth of that is soon enough to see both alive.
 const lookEvery = 20 * time.Millisecond
 
-// broken is the error of a look that has seen what must never be, so that
+// Broken is the error of a look that has seen what must never be, so that
 // waiting on is of no use.
-type broken struct{ err error }
+type Broken struct{ Err error }
 
-func (b broken) Error() string { return b.err.Error() }
-func (b broken) Unwrap() error { return b.err }
+func (b Broken) Error() string { return b.Err.Error() }
+func (b Broken) Unwrap() error { return b.Err }
 
-// await looks until look has no error, and returns what it saw. It ends early
+// Await looks until look has no error, and returns what it saw. It ends early
 // when ctx does, or when something is broken; the error names what was awaited
 // and tells the newest look.
-func await[T any](ctx context.Context, what string, look func(context.Context) (T, error)) (T, error) {
+func Await[T any](ctx context.Context, what string, look func(context.Context) (T, error)) (T, error) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	var last error
@@ -35,7 +35,7 @@ func await[T any](ctx context.Context, what string, look func(context.Context) (
 		if ctx.Err() == nil || last == nil {
 			last = err
 		}
-		if _, is := errors.AsType[broken](err); is {
+		if _, is := errors.AsType[Broken](err); is {
 			return seen, fmt.Errorf("waited for %s: %w", what, err)
 		}
 		select {
