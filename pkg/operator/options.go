@@ -39,7 +39,7 @@ func fill(o config.Operator) config.Operator {
 }
 
 func content(file string) string {
-	text, err := os.ReadFile(file) //nolint:gosec // the files of the constants above
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return ""
 	}

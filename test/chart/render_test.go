@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,7 +193,7 @@ func reviewed(t testing.TB, manifest string) []byte {
 		if o.Kind == "CustomResourceDefinition" || strings.Contains(o.Metadata.Name, "-dashboard-") || roleOfUsers.MatchString(o.Metadata.Name) {
 			document = fmt.Sprintf("# %s %s\n", o.Kind, o.Metadata.Name)
 		}
-		_, _ = io.WriteString(&b, strings.TrimSpace(document)+"\n---\n")
+		b.WriteString(strings.TrimSpace(document) + "\n---\n")
 	}
 	return b.Bytes()
 }

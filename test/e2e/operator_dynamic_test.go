@@ -1,10 +1,8 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +37,7 @@ spec:
 	r.apply(text)
 }
 
-// workload makes one with a pod template that nobody runs: the cluster has no
-// controllers.
+// workload makes one whose pods nobody runs: the cluster has no node.
 func (r *realm) workload(kind, name, more string) {
 	r.t.Helper()
 	text := `
@@ -244,12 +241,7 @@ func TestOperatorDynamicOverlap(t *testing.T) {
 	r.awaitUsers(2)
 	r.expectWorking(old)
 
-	t.Cleanup(func() {
-		t.Log("DEBUG", conditionsOf(r, "vaultdynamicsecret", "db"))
-		d, err := r.cluster.Do(context.Background(), "GET", "/apis/apps/v1/namespaces/"+r.space+"/deployments/app", nil)
-		t.Log("DEBUG", d, err, r.gate.take())
-	})
-	r.rolledOut("app")
+	r.scaleDown("app")
 	r.awaitUsers(1)
 	r.expectWorking(fresh)
 	await(t, func() error {
@@ -295,15 +287,12 @@ func (r *realm) annotate(kind, name, key, value string) {
 	must(r.t, r.client.Patch(r.t.Context(), o, client.MergeFrom(before)))
 }
 
-// rolledOut writes the status of a Deployment that is rolled out, as its controller
-// would.
-func (r *realm) rolledOut(name string) {
+// scaleDown completes the rollout of a Deployment whose pods nobody runs: there is
+// none left.
+func (r *realm) scaleDown(name string) {
 	r.t.Helper()
 	o := r.anyObject("apps/v1", "Deployment", name)
-	path := "/apis/apps/v1/namespaces/" + r.space + "/deployments/" + name + "/status"
-	o.Object["status"] = map[string]any{
-		"observedGeneration": o.GetGeneration(), "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1,
-	}
-	_, err := r.cluster.Do(r.t.Context(), http.MethodPut, path, o.Object)
-	must(r.t, err)
+	before := o.DeepCopy()
+	must(r.t, unstructured.SetNestedField(o.Object, int64(0), "spec", "replicas"))
+	must(r.t, r.client.Patch(r.t.Context(), o, client.MergeFrom(before)))
 }

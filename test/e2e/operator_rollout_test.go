@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -37,16 +36,10 @@ spec:
 `)
 	r.grant("Role", r.space, []rbacv1.PolicyRule{{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: []string{"get", "patch"}}})
 	r.operator()
-	r.vss("app", "NAME/app", `refreshAfter: 1s
-rolloutRestartTargets:
-- {kind: Deployment, name: app}
-- {kind: DaemonSet, selector: {}}
-- {kind: StatefulSet, name: app}
-- {kind: Deployment, name: paused}
-- {kind: CronJob, name: night}
-- {kind: ReplicaSet, name: app, apiVersion: apps/v1, fieldPath: "metadata.annotations['example.com/at']"}`)
+	r.vss("app", "NAME/app", "refreshAfter: 1s\nrolloutRestartTargets: ["+
+		"{kind: Deployment, name: app}, {kind: DaemonSet, selector: {}}, {kind: StatefulSet, name: app}, {kind: Deployment, name: paused}, "+
+		"{kind: CronJob, name: night}, {kind: ReplicaSet, name: app, apiVersion: apps/v1, fieldPath: \"metadata.annotations['example.com/at']\"}]")
 	r.awaitReady("VaultStaticSecret", "app")
-	t.Cleanup(func() { t.Log("DEBUG", conditionsOf(r, "vaultstaticsecret", "app")) })
 	r.put("app", canary+"-2")
 	for _, kind := range []string{"Deployment", "DaemonSet", "StatefulSet"} {
 		r.awaitStamp(kind, "app", "")
@@ -75,9 +68,4 @@ rolloutRestartTargets:
 	if stamps[0] != r.stamp("Deployment", "app") || stamps[1] != r.stamp("StatefulSet", "app") {
 		t.Error("what was restarted is restarted once more for what was paused")
 	}
-}
-
-func conditionsOf(r *realm, kind, name string) string {
-	o, err := r.cluster.Do(context.Background(), "GET", "/apis/secrets.hashicorp.com/v1beta1/namespaces/"+r.space+"/"+kind+"s/"+name, nil)
-	return fmt.Sprint(o["status"], err)
 }

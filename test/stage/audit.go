@@ -67,7 +67,7 @@ func parseAudit(content []byte) ([]Answer, error) {
 	lines.Buffer(nil, 1<<20)
 	var answers []Answer
 	for number := 1; lines.Scan(); number++ {
-		var one answer
+		var one Answer
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
 			return nil, fmt.Errorf("line %d of vault's audit file: %w", number, err)
 		}

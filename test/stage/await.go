@@ -20,7 +20,7 @@ func (b Broken) Error() string { return b.Err.Error() }
 func (b Broken) Unwrap() error { return b.Err }
 
 // Await looks until look has no error, and returns what it saw. It ends early
-// when ctx does, or when something is broken; the error names what was awaited
+// when ctx does, or with [Broken]; the error names what was awaited
 // and tells the newest look.
 func Await[T any](ctx context.Context, what string, look func(context.Context) (T, error)) (T, error) {
 	ticker := time.NewTicker(lookEvery)

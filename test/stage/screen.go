@@ -12,17 +12,18 @@ import (
 // textWidth is the width of announcements, for terminals of 80 columns.
 const textWidth = 76
 
-// screen prints for somebody who watches; every line of evidence carries the
-// time since the beginning. The agent's log and the steps write at the same time.
+// Screen prints for somebody who watches; every line of evidence carries the
+// time since the beginning. Several may write at the same time.
 type Screen struct {
 	mu    sync.Mutex
 	w     io.Writer
 	begin time.Time
 }
 
+// NewScreen begins to count the time.
 func NewScreen(w io.Writer) *Screen { return &Screen{w: w, begin: time.Now()} }
 
-// announce opens a step: what it is, and what is about to happen.
+// Announce opens a step: what it is, and what is about to happen.
 func (s *Screen) Announce(number, of int, title, plan string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,16 +34,21 @@ func (s *Screen) Announce(number, of int, title, plan string) {
 	}
 }
 
-// tell prints one line of evidence.
+// Tell prints one line of evidence.
 func (s *Screen) Tell(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(s.w, "%6.1f s  %s\n", time.Since(s.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// show prints one line of evidence and, below it, a text as it is.
+// Show prints one line of evidence and, below it, a text as it is.
 func (s *Screen) Show(title, text string) {
 	s.Tell("%s", title)
+	s.Quote(text)
+}
+
+// Quote prints a text as it is, below the line that was told last.
+func (s *Screen) Quote(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for line := range strings.Lines(text) {
@@ -50,7 +56,7 @@ func (s *Screen) Show(title, text string) {
 	}
 }
 
-// table prints rows below a head, each cell in its column.
+// Table prints rows below a head, each cell in its column.
 func (s *Screen) Table(head string, rows [][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

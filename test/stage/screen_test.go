@@ -45,7 +45,7 @@ Seen:
 func TestScreenLongTitle(t *testing.T) {
 	var out bytes.Buffer
 	title := strings.Repeat("long ", 30)
-	NewScreen(&out).announce(1, 1, title, "")
+	NewScreen(&out).Announce(1, 1, title, "")
 	if want := "\n── 1/1  " + title + " \n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}

@@ -25,11 +25,16 @@ type frame struct {
 	client client.Client
 }
 
+// copied is a pointer to what can copy itself.
+type copied[T any] interface {
+	*T
+	DeepCopy() *T
+}
+
 // subject is an object with conditions.
 type subject[T any] interface {
-	*T
+	copied[T]
 	client.Object
-	DeepCopy() *T
 }
 
 // judge looks at an object and changes its status; it returns when to look again,

@@ -22,5 +22,5 @@ func Of(namespace string, count int) int {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(namespace))     // it cannot fail
-	return int(h.Sum32() % uint32(count)) //nolint:gosec // a count of shards is small
+	return int(h.Sum32() % uint32(count))
 }

@@ -219,14 +219,21 @@ func (l *Lease) await(ctx context.Context, lease *coordinationv1.Lease, events <
 			if !ok || e.Type == watch.Error {
 				return false, nil
 			}
-			if next, ok := e.Object.(*coordinationv1.Lease); ok && next.Name == l.Name {
-				lease, since = next, time.Now()
-			}
-			if e.Type == watch.Deleted {
-				lease = &coordinationv1.Lease{}
-			}
+			lease, since = l.after(e, lease), time.Now()
 		}
 	}
+}
+
+// after is the Lease as an event leaves it.
+func (l *Lease) after(e watch.Event, before *coordinationv1.Lease) *coordinationv1.Lease {
+	next, ok := e.Object.(*coordinationv1.Lease)
+	switch {
+	case !ok || next.Name != l.Name:
+		return before
+	case e.Type == watch.Deleted:
+		return &coordinationv1.Lease{}
+	}
+	return next
 }
 
 func (l *Lease) patience() time.Duration {

@@ -157,7 +157,7 @@ func TestGivenBackLeaseIsTakenAtOnce(t *testing.T) {
 		a := join(t, s, "a", nil)
 		<-a.held
 		b := join(t, s, "b", nil)
-		time.Sleep(time.Minute)
+		pause(t.Context(), time.Minute)
 		if len(b.held) > 0 {
 			t.Fatal("two hold the Lease")
 		}
@@ -220,11 +220,11 @@ func TestOneFailureIsNoLoss(t *testing.T) {
 		s := &leases{}
 		a := join(t, s, "a", nil)
 		<-a.held
-		time.Sleep(4 * time.Second)
+		pause(t.Context(), 4 * time.Second)
 		s.set(func(s *leases) { s.down = true })
-		time.Sleep(2 * time.Second)
+		pause(t.Context(), 2 * time.Second)
 		s.set(func(s *leases) { s.down = false })
-		time.Sleep(time.Minute)
+		pause(t.Context(), time.Minute)
 		if len(a.held) > 0 {
 			t.Error("the term ended")
 		}
@@ -292,7 +292,7 @@ func TestWaitingCostsNoRequests(t *testing.T) {
 		b := join(t, s, "b", nil)
 		synctest.Wait()
 		s.set(func(s *leases) { s.requests = 0 })
-		time.Sleep(time.Hour)
+		pause(t.Context(), time.Hour)
 		s.mu.Lock()
 		got := s.requests
 		s.mu.Unlock()
