@@ -22,7 +22,7 @@ func (d *demo) rotateLogin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.showRenewal(ctx, old, d.begin); err != nil {
+	if err := d.showRenewal(ctx, old, d.screen.Began()); err != nil {
 		return "", err
 	}
 	next, err := d.awaitLogin(ctx, old.User)

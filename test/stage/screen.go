@@ -23,6 +23,9 @@ type Screen struct {
 // NewScreen begins to count the time.
 func NewScreen(w io.Writer) *Screen { return &Screen{w: w, begin: time.Now()} }
 
+// Began is when the screen was made.
+func (s *Screen) Began() time.Time { return s.begin }
+
 // Announce opens a step: what it is, and what is about to happen.
 func (s *Screen) Announce(number, of int, title, plan string) {
 	s.mu.Lock()

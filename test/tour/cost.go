@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,15 +63,18 @@ func (t *tour) showMemory(ctx context.Context) error {
 	command := "kubectl get --raw " + summaryPath
 	t.screen.Tell("$ %s", command)
 	out, code, err := t.shell.run(ctx, command)
-	if err != nil || code != 0 {
-		return fmt.Errorf("%q ended with exit code %d: %w\n%s", command, code, err, out)
+	if err == nil {
+		err = line{run: command}.judge(out, code)
+	}
+	if err != nil {
+		return err
 	}
 	all, err := parseUsage([]byte(out))
 	if err != nil {
 		return err
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("the kubelet does not know our containers")
+		return errors.New("the kubelet does not know our containers")
 	}
 	t.screen.Table("What the kubelet says of our containers:", rows(all))
 	return nil
@@ -83,7 +87,7 @@ func (t *tour) showRequests(context.Context) error {
 		return err
 	}
 	if len(answers) == 0 {
-		return fmt.Errorf("vault's audit file has no request of ours")
+		return errors.New("vault's audit file has no request of ours")
 	}
 	t.screen.Table("Requests of all three modes to Vault so far, by its audit file:", stage.Tally(answers))
 	return nil

@@ -21,6 +21,6 @@ func Of(namespace string, count int) int {
 		return 0
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(namespace))     // it cannot fail
+	_, _ = h.Write([]byte(namespace)) // it cannot fail
 	return int(h.Sum32() % uint32(count))
 }

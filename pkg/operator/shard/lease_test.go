@@ -220,9 +220,9 @@ func TestOneFailureIsNoLoss(t *testing.T) {
 		s := &leases{}
 		a := join(t, s, "a", nil)
 		<-a.held
-		pause(t.Context(), 4 * time.Second)
+		pause(t.Context(), 4*time.Second)
 		s.set(func(s *leases) { s.down = true })
-		pause(t.Context(), 2 * time.Second)
+		pause(t.Context(), 2*time.Second)
 		s.set(func(s *leases) { s.down = false })
 		pause(t.Context(), time.Minute)
 		if len(a.held) > 0 {
