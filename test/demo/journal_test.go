@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 func TestParseEntry(t *testing.T) {
@@ -178,7 +179,7 @@ func TestEcho(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			d := &demo{screen: &screen{w: &out, begin: time.Now()}, files: files{dir: "/demo"}}
+			d := &demo{screen: stage.NewScreen(&out), files: files{dir: "/demo"}}
 			d.echo(parseEntry(tt.line))
 			_, got, _ := strings.Cut(out.String(), " s  ")
 			if got != tt.want {

@@ -15,15 +15,15 @@ import (
 // steps is the story. Deadlines are three times and more what a step takes.
 func steps() []stage.Step[*demo] {
 	return []stage.Step[*demo]{
-		{"Real servers", planServers, time.Minute, (*demo).startServers},
-		{"What an administrator sets up", planSetup, 30 * time.Second, (*demo).setUp},
-		{"The agent delivers", planAgent, 30 * time.Second, (*demo).deliver},
-		{"A change in Vault arrives", planChange, 20 * time.Second, (*demo).change},
-		{"Database logins: renewed, then rotated", planDatabase, 75 * time.Second, (*demo).rotateLogin},
-		{"A certificate is replaced in time", planCertificate, 50 * time.Second, (*demo).replaceCertificate},
-		{"Vault is away, and comes back", planOutage, 50 * time.Second, (*demo).surviveOutage},
-		{"The agent is restarted", planRestart, 75 * time.Second, (*demo).restart},
-		{"The end", planEnd, 45 * time.Second, (*demo).end},
+		{Title: "Real servers", Plan: planServers, Within: time.Minute, Run: (*demo).startServers},
+		{Title: "What an administrator sets up", Plan: planSetup, Within: 30 * time.Second, Run: (*demo).setUp},
+		{Title: "The agent delivers", Plan: planAgent, Within: 30 * time.Second, Run: (*demo).deliver},
+		{Title: "A change in Vault arrives", Plan: planChange, Within: 20 * time.Second, Run: (*demo).change},
+		{Title: "Database logins: renewed, then rotated", Plan: planDatabase, Within: 75 * time.Second, Run: (*demo).rotateLogin},
+		{Title: "A certificate is replaced in time", Plan: planCertificate, Within: 50 * time.Second, Run: (*demo).replaceCertificate},
+		{Title: "Vault is away, and comes back", Plan: planOutage, Within: 50 * time.Second, Run: (*demo).surviveOutage},
+		{Title: "The agent is restarted", Plan: planRestart, Within: 75 * time.Second, Run: (*demo).restart},
+		{Title: "The end", Plan: planEnd, Within: 45 * time.Second, Run: (*demo).end},
 	}
 }
 

@@ -12,9 +12,12 @@ type line struct {
 	run  string                             // what a user would type
 	exit int                                // the exit code that is expected of it
 	see  []string                           // what its output must have
-	rows int                                // of its output that are shown; 0: all
+	rows int                                // of its output that are shown; 0: all, none: none
 	do   func(*tour, context.Context) error // what users have no command for
 }
+
+// none says that output is not worth its rows.
+const none = -1
 
 // perform does the lines of a step.
 func (t *tour) perform(ctx context.Context, lines []line) error {
@@ -39,7 +42,9 @@ func (t *tour) one(ctx context.Context, l line) error {
 	t.screen.Tell("$ %s", l.run)
 	out, code, err := t.shell.run(ctx, l.run)
 	out = t.hide(out)
-	t.screen.Quote(abbreviate(out, l.rows))
+	if l.rows != none {
+		t.screen.Quote(abbreviate(out, l.rows))
+	}
 	if err != nil {
 		return err
 	}

@@ -60,8 +60,8 @@ func install() []line {
 	return []line{
 		{run: "helm install vaultk8s charts/vaultk8s -n vaultk8s --create-namespace -f test/tour/values.yaml --wait", rows: 6, see: []string{"deployed"}},
 		{run: "kubectl get pods -n vaultk8s", see: []string{"Running"}},
-		{run: "kubectl create namespace shop && kubectl config set-context --current --namespace=shop"},
-		{run: "kubectl create serviceaccount webapp"},
+		{run: "kubectl apply -f test/tour/manifests/shop.yaml"},
+		{run: "kubectl config set-context --current --namespace=shop"},
 		{
 			say: "exit code 1 means warnings and no errors",
 			run: "vaultk8s check --wait 2m --as-serviceaccount shop/webapp --auth-role shop --audience vault -o short", exit: 1,
@@ -74,7 +74,7 @@ with the pod's own service account, writes files into memory before the applicat
 
 func injector() []line {
 	return []line{
-		{run: "vault kv put secret/shop/webapp api_key=first-1", rows: 2},
+		{run: "vault kv put secret/shop/webapp api_key=first-1", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/injector.yaml"},
 		{run: "kubectl rollout status deployment/webapp --timeout=3m", rows: 1},
 		{
@@ -85,7 +85,7 @@ func injector() []line {
 		{run: inWebapp + "cat /vault/secrets/config", see: []string{"first-1"}},
 		{
 			say: "the secret changes in Vault: the file follows, and the application gets SIGHUP",
-			run: "vault kv put secret/shop/webapp api_key=second-2", rows: 2,
+			run: "vault kv put secret/shop/webapp api_key=second-2", rows: none,
 		},
 		{run: "until kubectl logs deployment/webapp -c app | grep second-2; do sleep 0.3; done", see: []string{"reloaded"}},
 		{say: "the database login of this pod, made by Vault for it alone", do: (*tour).rotateLogin},
@@ -142,12 +142,12 @@ a Kubernetes Secret too, for a variable. The kubelet asks again about once in a 
 
 func csi() []line {
 	return []line{
-		{run: "vault kv put secret/shop/reports api_key=first-1", rows: 2},
+		{run: "vault kv put secret/shop/reports api_key=first-1", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/csi.yaml"},
 		{run: "kubectl wait pod/reports --for=condition=Ready --timeout=3m"},
 		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"first-1"}},
 		{run: "kubectl logs reports", see: []string{"API_KEY=first-1"}},
-		{run: "vault kv put secret/shop/reports api_key=second-2", rows: 2},
+		{run: "vault kv put secret/shop/reports api_key=second-2", rows: none},
 		{run: "kubectl exec reports -- sh -c 'until grep second-2 /mnt/secrets/api-key; do sleep 0.2; done'; echo", see: []string{"second-2"}},
 		{run: "kubectl wait secret/reports --for=jsonpath='{.data.API_KEY}'=" + base("second-2") + " --timeout=3m"},
 	}
@@ -159,7 +159,7 @@ the Deployment again when its value changes.`
 
 func operator() []line {
 	return []line{
-		{run: "vault kv put secret/shop/ledger api_key=first-1", rows: 2},
+		{run: "vault kv put secret/shop/ledger api_key=first-1", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/operator.yaml"},
 		{run: "kubectl wait vaultstaticsecret/ledger vaultdynamicsecret/ledger-db vaultpkisecret/ledger-tls --for=condition=Ready --timeout=3m"},
 		{run: "kubectl get vaultstaticsecrets,vaultdynamicsecrets,vaultpkisecrets"},
@@ -168,7 +168,7 @@ func operator() []line {
 		{run: "kubectl logs deployment/ledger", see: []string{"API_KEY=first-1"}},
 		{
 			say: "the secret changes in Vault: the Secret follows, and new pods replace the old ones",
-			run: "vault kv put secret/shop/ledger api_key=second-2", rows: 2,
+			run: "vault kv put secret/shop/ledger api_key=second-2", rows: none,
 		},
 		{run: "kubectl wait secret/ledger --for=jsonpath='{.data.api_key}'=" + base("second-2") + " --timeout=3m"},
 		{run: "until kubectl logs deployment/ledger | grep API_KEY=second-2; do sleep 0.3; done", see: []string{"second-2"}},
@@ -187,7 +187,7 @@ func outage() []line {
 		{run: inWebapp + "cat /vault/secrets/config", see: []string{"second-2"}},
 		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"second-2"}},
 		{do: (*tour).restartVault},
-		{run: "vault kv put secret/shop/webapp api_key=third-3", rows: 2},
+		{run: "vault kv put secret/shop/webapp api_key=third-3", rows: none},
 		{run: "until kubectl logs deployment/webapp -c app | grep third-3; do sleep 0.3; done", see: []string{"reloaded"}},
 		{run: "kubectl get pods", see: []string{"Running"}},
 	}

@@ -28,6 +28,9 @@ func (w *certified) issue(ctx context.Context, d due.Decision) outcome {
 	if err != nil {
 		return w.unsynced(stuck(v1beta1.ReasonInvalidConfiguration, err))
 	}
+	if _, bad := w.passwords(ctx); bad != nil {
+		return *bad
+	}
 	session, bad := w.login(ctx)
 	if bad != nil {
 		return *bad
@@ -146,14 +149,22 @@ func lifetimeText(d v1beta1.DayDuration) string {
 }
 
 // data makes the data of the Secret.
-func (w *certified) data(plan *shape.Plan) (*shape.Output, *outcome) {
+func (w *certified) data(ctx context.Context, plan *shape.Plan) (*shape.Output, *outcome) {
 	answer := w.own.signed.answer
+	passwords, bad := w.passwords(ctx)
+	if bad != nil {
+		return nil, bad
+	}
 	out, bad := w.build(plan, answer)
 	if bad != nil {
 		return nil, bad
 	}
 	spec := &w.object.Spec
 	shape.AddTLS(out.Data, answer, shape.TLS{Type: spec.Destination.Type, Keyed: plan.Keyed(), CA: spec.AlwaysWriteCA})
+	if err := shape.AddKeystores(out.Data, answer, spec.Keystores, passwords.of); err != nil {
+		o := w.unsynced(stuck(v1beta1.ReasonSecretDataBuilderError, err))
+		return nil, &o
+	}
 	return out, nil
 }
 
@@ -172,7 +183,7 @@ func (w *certified) write(ctx context.Context, out *shape.Output) (changed bool,
 // deliver writes what was issued last to the Secret and into the status, and has the
 // change seen.
 func (w *certified) deliver(ctx context.Context, plan *shape.Plan) outcome {
-	out, bad := w.data(plan)
+	out, bad := w.data(ctx, plan)
 	if bad != nil {
 		return *bad
 	}
@@ -214,7 +225,7 @@ func (w *certified) restore(ctx context.Context, d due.Decision) outcome {
 	if bad != nil {
 		return *bad
 	}
-	out, bad := w.data(plan)
+	out, bad := w.data(ctx, plan)
 	if bad != nil {
 		return *bad
 	}

@@ -328,6 +328,38 @@ func TestCertificateDelete(t *testing.T) {
 	}
 }
 
+// TestCertificateKeystores waits for the password before anything is issued.
+func TestCertificateKeystores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := authority(t)
+		ref := v1beta1.SecretKeyRef{Name: "store", Key: "password"}
+		s := pkiSecret(func(s *vpki) {
+			s.Spec.Keystores = &v1beta1.Keystores{PKCS12: &v1beta1.Keystore{PasswordSecretRef: ref}}
+		})
+		w.create(s)
+		w.wantIssued(0)
+		w.wantCondition(s, v1beta1.ConditionReady, metav1.ConditionFalse, "InvalidResourceRef", `keystores: there is no Secret "store"`)
+		password := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "store"}}
+		if err := w.cluster.Create(t.Context(), password); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		w.wantCondition(s, v1beta1.ConditionReady, metav1.ConditionFalse, "InvalidResourceRef", `keystores: Secret "store" has no key "password"`)
+		password.Data = map[string][]byte{"password": []byte("secret")}
+		if err := w.cluster.Update(t.Context(), password); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		w.wantIssued(1)
+		if len(w.secret("tls").Data["keystore.p12"]) == 0 {
+			t.Error("there is no keystore")
+		}
+		w.forgetWrites()
+		w.wake(s)
+		w.wantWrites(map[string]int{})
+	})
+}
+
 func TestCertificateRequest(t *testing.T) {
 	cases := map[string]struct {
 		spec v1beta1.VaultPKISecretSpec
