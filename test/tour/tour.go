@@ -90,7 +90,9 @@ func (t *tour) explain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, command := range []string{
-		"kubectl get pods --all-namespaces", "kubectl get events --all-namespaces --sort-by=.lastTimestamp | tail -n 20",
+		"kubectl get pods --all-namespaces",
+		"kubectl get events --all-namespaces --sort-by=.lastTimestamp | tail -n 20",
+		"kubectl logs --namespace shop --selector app --all-containers --prefix --tail=5 --ignore-errors",
 	} {
 		out, _, _ := t.shell.run(ctx, command)
 		t.screen.Show("$ "+command, abbreviate(t.hide(out), 0))
