@@ -52,8 +52,9 @@ cluster-down: ## end that cluster
 	@$(LAB) cluster-down
 
 .PHONY: demo
-demo: lab build ## run the agent against a real Vault and watch a secret rotate
-	@go run ./test/demo
+demo: build ## the tour of all three modes on a real cluster, until Ctrl-C (TOUR=--ci ends it; without root a part)
+	@go build -buildvcs=false -o bin/tour ./test/tour
+	@bin/tour $(TOUR)
 
 # -count=1: a result from the cache says nothing about the servers of today.
 .PHONY: test

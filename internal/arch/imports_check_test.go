@@ -94,7 +94,6 @@ func TestLibrariesFindsViolations(t *testing.T) {
 		"pkg/agent/agent.go":            pkg("agent", "github.com/spf13/cobra/doc", "github.com/spf13/cobrasnake"),
 		"pkg/agent/viper_test.go":       pkg("agent", "github.com/spf13/viper"),
 		"pkg/config/load.go":            pkg("config", "github.com/spf13/viper"),
-		"pkg/auth/satoken.go":           pkg("auth", "k8s.io/client-go/kubernetes"),
 		"pkg/auth/kubernetes.go":        pkg("auth", "k8s.io/client-go/kubernetes", "github.com/hashicorp/vault/api"),
 		"pkg/csi/server.go":             pkg("csi", "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1", "sigs.k8s.io/yaml"),
 		"pkg/operator/secret.go": pkg("operator", "k8s.io/api/core/v1"),
