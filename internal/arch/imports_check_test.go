@@ -90,17 +90,17 @@ func TestNamesFindsViolations(t *testing.T) {
 
 func TestLibrariesFindsViolations(t *testing.T) {
 	s := sources{
-		"cmd/vaultk8s/main.go":          pkg("main", "github.com/spf13/cobra", own("pkg/agent")),
-		"pkg/agent/agent.go":            pkg("agent", "github.com/spf13/cobra/doc", "github.com/spf13/cobrasnake"),
-		"pkg/agent/viper_test.go":       pkg("agent", "github.com/spf13/viper"),
-		"pkg/config/load.go":            pkg("config", "github.com/spf13/viper"),
-		"pkg/auth/kubernetes.go":        pkg("auth", "k8s.io/client-go/kubernetes", "github.com/hashicorp/vault/api"),
-		"pkg/csi/server.go":             pkg("csi", "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1", "sigs.k8s.io/yaml"),
-		"pkg/operator/secret.go": pkg("operator", "k8s.io/api/core/v1"),
-		"pkg/vault/client.go":           pkg("vault", "github.com/hashicorp/vault/sdk/helper", "log/slog", "log"),
-		"pkg/vault/lab_test.go":         pkg("vault", own("test/lab"), "log", "log/slog"),
-		"pkg/telemetry/log.go":          pkg("telemetry", "log/slog"),
-		"test/e2e/agent_test.go":        pkg("e2e", own("test/lab")),
+		"cmd/vaultk8s/main.go":    pkg("main", "github.com/spf13/cobra", own("pkg/agent")),
+		"pkg/agent/agent.go":      pkg("agent", "github.com/spf13/cobra/doc", "github.com/spf13/cobrasnake"),
+		"pkg/agent/viper_test.go": pkg("agent", "github.com/spf13/viper"),
+		"pkg/config/load.go":      pkg("config", "github.com/spf13/viper"),
+		"pkg/auth/kubernetes.go":  pkg("auth", "k8s.io/client-go/kubernetes", "github.com/hashicorp/vault/api"),
+		"pkg/csi/server.go":       pkg("csi", "sigs.k8s.io/secrets-store-csi-driver/provider/v1alpha1", "sigs.k8s.io/yaml"),
+		"pkg/operator/secret.go":  pkg("operator", "k8s.io/api/core/v1"),
+		"pkg/vault/client.go":     pkg("vault", "github.com/hashicorp/vault/sdk/helper", "log/slog", "log"),
+		"pkg/vault/lab_test.go":   pkg("vault", own("test/lab"), "log", "log/slog"),
+		"pkg/telemetry/log.go":    pkg("telemetry", "log/slog"),
+		"test/e2e/agent_test.go":  pkg("e2e", own("test/lab")),
 	}
 	diffViolations(t, []violation{
 		"pkg/agent/agent.go:2: may not import github.com/spf13/cobra/doc, only cmd knows cobra: cmd/vaultk8s -> pkg/agent -> github.com/spf13/cobra/doc",
