@@ -30,7 +30,7 @@ func (c *Client) Upgrade(ctx context.Context, token sensitive.String, namespace 
 	address.RawQuery = r.Query.Encode()
 	headers := c.upgradeHeaders(token, namespace, r)
 	for range mostRedirects + 1 {
-		answer, err := dial(ctx, c.passage.client, address.String(), headers)
+		answer, err := dial(ctx, c.passage.client, address.String(), headers) //nolint:bodyclose // what dialed has read it
 		switch {
 		case err == nil:
 			return nil

@@ -74,7 +74,7 @@ with the pod's own service account, writes files into memory before the applicat
 
 func injector() []line {
 	return []line{
-		{run: "vault kv put secret/shop/webapp api_key=first-1", rows: none},
+		{run: "vault kv put secret/shop/webapp api_key=first-01", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/injector.yaml"},
 		{run: "kubectl rollout status deployment/webapp --timeout=3m", rows: 1},
 		{
@@ -82,12 +82,12 @@ func injector() []line {
 			run: `kubectl get pods -l app=webapp -o jsonpath='{range .items[*].spec.initContainers[*]}init: {.name}{"\n"}{end}{range .items[*].spec.containers[*]}container: {.name}{"\n"}{end}'`,
 			see: []string{"vault-agent"},
 		},
-		{run: inWebapp + "cat /vault/secrets/config", see: []string{"first-1"}},
+		{run: inWebapp + "cat /vault/secrets/config", see: []string{"first-01"}},
 		{
 			say: "the secret changes in Vault: the file follows, and the application gets SIGHUP",
-			run: "vault kv put secret/shop/webapp api_key=second-2", rows: none,
+			run: "vault kv put secret/shop/webapp api_key=second-02", rows: none,
 		},
-		{run: "until kubectl logs deployment/webapp -c app | grep second-2; do sleep 0.3; done", see: []string{"reloaded"}},
+		{run: "until kubectl logs deployment/webapp -c app | grep second-02; do sleep 0.3; done", see: []string{"reloaded"}},
 		{say: "the database login of this pod, made by Vault for it alone", do: (*tour).rotateLogin},
 	}
 }
@@ -142,14 +142,14 @@ a Kubernetes Secret too, for a variable. The kubelet asks again about once in a 
 
 func csi() []line {
 	return []line{
-		{run: "vault kv put secret/shop/reports api_key=first-1", rows: none},
+		{run: "vault kv put secret/shop/reports api_key=first-01", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/csi.yaml"},
 		{run: "kubectl wait pod/reports --for=condition=Ready --timeout=3m"},
-		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"first-1"}},
-		{run: "kubectl logs reports", see: []string{"API_KEY=first-1"}},
-		{run: "vault kv put secret/shop/reports api_key=second-2", rows: none},
-		{run: "kubectl exec reports -- sh -c 'until grep second-2 /mnt/secrets/api-key; do sleep 0.2; done'; echo", see: []string{"second-2"}},
-		{run: "kubectl wait secret/reports --for=jsonpath='{.data.API_KEY}'=" + base("second-2") + " --timeout=3m"},
+		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"first-01"}},
+		{run: "kubectl logs reports", see: []string{"API_KEY=first-01"}},
+		{run: "vault kv put secret/shop/reports api_key=second-02", rows: none},
+		{run: "kubectl exec reports -- sh -c 'until grep second-02 /mnt/secrets/api-key; do sleep 0.2; done'; echo", see: []string{"second-02"}},
+		{run: "kubectl wait secret/reports --for=jsonpath='{.data.API_KEY}'=" + base("second-02") + " --timeout=3m"},
 	}
 }
 
@@ -159,19 +159,19 @@ the Deployment again when its value changes.`
 
 func operator() []line {
 	return []line{
-		{run: "vault kv put secret/shop/ledger api_key=first-1", rows: none},
+		{run: "vault kv put secret/shop/ledger api_key=first-01", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/operator.yaml"},
 		{run: "kubectl wait vaultstaticsecret/ledger vaultdynamicsecret/ledger-db vaultpkisecret/ledger-tls --for=condition=Ready --timeout=3m"},
 		{run: "kubectl get vaultstaticsecrets,vaultdynamicsecrets,vaultpkisecrets"},
 		{run: "kubectl get secrets ledger ledger-db ledger-tls", see: []string{"kubernetes.io/tls"}},
 		{run: "kubectl rollout status deployment/ledger --timeout=3m", rows: 1},
-		{run: "kubectl logs deployment/ledger", see: []string{"API_KEY=first-1"}},
+		{run: "kubectl logs deployment/ledger", see: []string{"API_KEY=first-01"}},
 		{
 			say: "the secret changes in Vault: the Secret follows, and new pods replace the old ones",
-			run: "vault kv put secret/shop/ledger api_key=second-2", rows: none,
+			run: "vault kv put secret/shop/ledger api_key=second-02", rows: none,
 		},
-		{run: "kubectl wait secret/ledger --for=jsonpath='{.data.api_key}'=" + base("second-2") + " --timeout=3m"},
-		{run: "until kubectl logs deployment/ledger | grep API_KEY=second-2; do sleep 0.3; done", see: []string{"second-2"}},
+		{run: "kubectl wait secret/ledger --for=jsonpath='{.data.api_key}'=" + base("second-02") + " --timeout=3m"},
+		{run: "until kubectl logs deployment/ledger | grep API_KEY=second-02; do sleep 0.3; done", see: []string{"second-02"}},
 		{run: "kubectl rollout status deployment/ledger --timeout=3m", rows: 1},
 	}
 }
@@ -184,11 +184,11 @@ func outage() []line {
 		{do: (*tour).killVault},
 		{say: "exit code 2 means errors", run: "vaultk8s check -o short", exit: 2, see: []string{"vault-reachable"}},
 		{run: "kubectl get pods", see: []string{"webapp", "reports", "ledger", "Running"}},
-		{run: inWebapp + "cat /vault/secrets/config", see: []string{"second-2"}},
-		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"second-2"}},
+		{run: inWebapp + "cat /vault/secrets/config", see: []string{"second-02"}},
+		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"second-02"}},
 		{do: (*tour).restartVault},
-		{run: "vault kv put secret/shop/webapp api_key=third-3", rows: none},
-		{run: "until kubectl logs deployment/webapp -c app | grep third-3; do sleep 0.3; done", see: []string{"reloaded"}},
+		{run: "vault kv put secret/shop/webapp api_key=third-03", rows: none},
+		{run: "until kubectl logs deployment/webapp -c app | grep third-03; do sleep 0.3; done", see: []string{"reloaded"}},
 		{run: "kubectl get pods", see: []string{"Running"}},
 	}
 }

@@ -50,6 +50,10 @@ func TestLines(t *testing.T) {
 					t.Errorf("%s: %q: %v", name, l.run, err)
 				}
 			}
+			// kubectl takes a "=" of base64 for one of its own.
+			if _, value, is := strings.Cut(l.run, "--for=jsonpath='{"); is && strings.Count(value, "=") != 2 {
+				t.Errorf("%s: %q compares with a padded value", name, l.run)
+			}
 			// kubectl itself says what it waits for in vain.
 			if strings.Contains(l.run, "kubectl wait") || strings.Contains(l.run, "rollout status") {
 				if !strings.Contains(l.run, "--timeout=") {

@@ -78,7 +78,7 @@ func (t *tour) stay(ctx context.Context) error {
 
 const goOn = `. %s     # PATH, KUBECONFIG, VAULT_ADDR (%s), VAULT_TOKEN
 kubectl get pods --all-namespaces
-vault kv put secret/shop/webapp api_key=mine-1 && kubectl logs -f deployment/webapp -c app
+vault kv put secret/shop/webapp api_key=mine-04 && kubectl logs -f deployment/webapp -c app
 vaultk8s check --as-serviceaccount shop/webapp --auth-role shop --audience vault
 `
 

@@ -71,6 +71,11 @@ func (o owner) String() string { return o.ref.Kind + " " + o.name.String() }
 // when the object is to make the Secret and may not touch the one that is there,
 // and ErrInvalid when the destination contradicts itself.
 func (w *Writer) Look(ctx context.Context, object client.Object, d v1beta1.Destination) (*Found, error) {
+	return w.begin(ctx, object, d, w.read)
+}
+
+// begin checks the destination itself, and has it filled in what there is.
+func (w *Writer) begin(ctx context.Context, object client.Object, d v1beta1.Destination, fill func(context.Context, *Found) error) (*Found, error) {
 	o, err := w.ownerOf(object)
 	if err != nil {
 		return nil, err
@@ -79,10 +84,30 @@ func (w *Writer) Look(ctx context.Context, object client.Object, d v1beta1.Desti
 		return nil, fail(ErrInvalid, "destination: immutable cannot be combined with mergePolicy merge")
 	}
 	f := &Found{want: d, owner: o}
-	if err := w.read(ctx, f); err != nil {
+	if err := fill(ctx, f); err != nil {
 		return nil, err
 	}
 	return f, f.permitted()
+}
+
+// Expect is Look for an object that was never synced, whose Secret can hardly be
+// there: the API server is asked only where the metadata of a Secret says otherwise.
+// Should there be one that the operator does not know, Apply finds it, and judges it
+// as Look would have.
+func (w *Writer) Expect(ctx context.Context, object client.Object, d v1beta1.Destination) (*Found, error) {
+	known := &metav1.PartialObjectMetadata{}
+	known.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	name := types.NamespacedName{Namespace: object.GetNamespace(), Name: d.Name}
+	if !d.Create || !apierrors.IsNotFound(w.client.Get(ctx, name, known)) {
+		return w.Look(ctx, object, d)
+	}
+	return w.begin(ctx, object, d, w.expect)
+}
+
+// expect finds nothing.
+func (w *Writer) expect(_ context.Context, f *Found) error {
+	w.ledger.know(f.key(), f.owner, nil)
+	return nil
 }
 
 // read fills in what there is.

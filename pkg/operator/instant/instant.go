@@ -90,7 +90,7 @@ func (l *Listeners) Run(ctx context.Context) error {
 	l.mu.Lock()
 	l.ctx = ctx
 	for _, s := range l.streams {
-		l.start(s)
+		l.start(s) //nolint:contextcheck // that is the context it works with
 	}
 	l.mu.Unlock()
 	<-ctx.Done()

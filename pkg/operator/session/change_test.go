@@ -82,4 +82,3 @@ func TestNoticedAtUse(t *testing.T) {
 		}
 	})
 }
-

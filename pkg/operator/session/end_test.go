@@ -18,7 +18,7 @@ func TestBound(t *testing.T) {
 		w := newWorld(t)
 		s, _ := w.start(func(o *session.Options) { o.CacheSize = 1 })
 		first := in(t, s, orders)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		in(t, s, session.Ask{Namespace: "team", AuthRef: "shop/orders"})
 		want := []session.TokenChange{{CacheKey: first.CacheKey(), Ended: true}}
 		if diff := cmp.Diff(want, w.announced()); diff != "" {
@@ -55,7 +55,7 @@ func TestUnused(t *testing.T) {
 				w := newWorld(t)
 				s, _ := w.start()
 				tc.use(t, in(t, s, orders))
-				time.Sleep(70 * time.Minute)
+				pass(70 * time.Minute)
 				if n := s.State().Sessions; (n == 1) != tc.stay {
 					t.Errorf("%d sessions", n)
 				}
@@ -110,4 +110,3 @@ func TestEndIsShort(t *testing.T) {
 		}
 	})
 }
-

@@ -61,7 +61,7 @@ func TestRestart(t *testing.T) {
 				if len(w.vault.Leases()) != 1 {
 					t.Error("the lease has ended")
 				}
-				time.Sleep(3 * time.Hour)
+				pass(3 * time.Hour)
 				if got := in(t, s, orders).ClientID(); got != id {
 					t.Error("the token was not kept alive")
 				}
@@ -160,7 +160,7 @@ func TestVaultAwayAtRestart(t *testing.T) {
 					t.Fatal("no error while Vault is away")
 				}
 				over()
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				if got := in(t, s, orders).ClientID(); got != id {
 					t.Error("the kept token was given up")
 				}
@@ -186,7 +186,7 @@ func TestKeepRetries(t *testing.T) {
 			t.Fatalf("%d tokens are kept", n)
 		}
 		w.setBroken(nil)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if n := len(w.kept()); n != 1 {
 			t.Errorf("%d tokens are kept, want 1", n)
 		}
@@ -208,14 +208,14 @@ func TestPrune(t *testing.T) {
 		stop()
 		s, _ = w.start(persist(session.PersistPlain))
 		s.Changed("VaultAuth", types.NamespacedName{Namespace: "shop", Name: "orders"})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if n := len(w.kept()); n != 2 || s.State().Kept != 2 {
 			t.Fatalf("%d tokens are kept, want 2: nothing changed", n)
 		}
 		in(t, s, orders)
 		change(w, vaultAuth("orders", "shop", 2, v1beta1.VaultAuthSpec{}), func(a *v1beta1.VaultAuth) { a.Spec.Kubernetes.Role = "other" })
 		s.Changed("VaultAuth", types.NamespacedName{Namespace: "shop", Name: "orders"})
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if n := len(w.kept()); n != 0 {
 			t.Errorf("%d tokens are kept, want none", n)
 		}

@@ -223,14 +223,14 @@ func TestOutage(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("100 answers took %v, want none to wait for another attempt", took)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		attempts := w.vault.Count("", "*")
 		if attempts < 4 || attempts > 12 {
 			t.Errorf("%d attempts in a minute, want about one each 1, 2, 4, 8, 16, 30 s", attempts)
 		}
 		w.announced()
 		over()
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		got := w.announced()
 		if len(got) != 1 || got[0].ClientID == "" || got[0].Ended {
 			t.Fatalf("announced %+v after the outage, want one login", got)
@@ -248,7 +248,7 @@ func TestWaitNoLonger(t *testing.T) {
 		s, _ := w.start()
 		defer w.vault.Fault(fakevault.Fault{Path: "auth/kubernetes/login", Delay: 5 * time.Second})()
 		wantError(t, s, orders, "wait for the login of VaultAuth shop/orders: context deadline exceeded")
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if got := w.announced(); len(got) != 1 {
 			t.Errorf("announced %+v, want the login", got)
 		}
@@ -278,7 +278,7 @@ func TestTokenEnds(t *testing.T) {
 				s, _ := w.start()
 				got := in(t, s, orders)
 				before := got.ClientID()
-				time.Sleep(tc.after)
+				pass(tc.after)
 				tc.end(w, got.Token().Token.Value.Reveal())
 				if _, err := get(t, got, "secret/data/orders"); err == nil {
 					t.Fatal("a request with a revoked token succeeded")
@@ -317,7 +317,7 @@ func TestDenied(t *testing.T) {
 			if ask() == nil {
 				t.Fatal("a policy is missing, and the read succeeded")
 			}
-			time.Sleep(5 * time.Second)
+			pass(5 * time.Second)
 		}
 		if w.vault.Logins() != 1 {
 			t.Errorf("%d logins within 150 s, want 1", w.vault.Logins())
@@ -330,7 +330,7 @@ func TestDenied(t *testing.T) {
 			ServiceAccounts: []string{"orders"}, Namespaces: []string{"*"},
 			Token: fakevault.TokenRole{Policies: []string{"orders", "more"}, TTL: time.Hour},
 		})
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		_ = ask()
 		if err := ask(); err != nil {
 			t.Errorf("the role has the policy now: %v", err)
@@ -340,7 +340,7 @@ func TestDenied(t *testing.T) {
 		}
 		for range 30 {
 			_, _ = get(t, in(t, s, orders), "sys/denied")
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		if w.vault.Logins() != 2 {
 			t.Errorf("%d logins, want 2: a lease hangs on the token", w.vault.Logins())
@@ -354,7 +354,7 @@ func TestAPIServerAway(t *testing.T) {
 		w := newWorld(t)
 		s, _ := w.start()
 		in(t, s, orders)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		w.setBroken(func(what string) error {
 			if strings.Contains(what, "PartialObjectMetadata") {
 				return errAway

@@ -314,3 +314,6 @@ func (w *world) kept() []corev1.Secret {
 }
 
 var errAway = apierrors.NewInternalError(fmt.Errorf("etcd is away"))
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.NewTimer(d).C }
