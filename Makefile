@@ -40,7 +40,7 @@ image: ## make the image without a container engine: bin/image, a layout; bin/im
 	@ls -lh bin/image-*
 
 .PHONY: lab
-lab: ## build or install the real servers of the tests (about ten minutes once, then nothing)
+lab: ## build or install the real servers of the tests (about half an hour once, then nothing)
 	@$(LAB) build
 
 .PHONY: cluster
@@ -63,8 +63,12 @@ test: lab ## run every test; the last line counts them
 	@go build -buildvcs=false -o bin/testcount ./internal/testcount
 	@bin/testcount -race -count=1 -timeout 20m ./...
 
+.PHONY: e2e
+e2e: lab ## tell the stories with pods on a real node, and show what is told (Linux, root)
+	@go test -count=1 -v -timeout 20m ./test/cluster
+
 .PHONY: bench
-bench: build ## measure the agent next to the Vault Agent
+bench: build ## measure all modes, the agent next to the Vault Agent
 	@$(LAB) build
 	@go run ./test/bench
 
