@@ -51,7 +51,7 @@ func (p *plan) document(init bool) *agentfile.Document {
 	doc.RevokeOnShutdown = p.revoke && p.ours() && !init
 	doc.Identities = p.identities()
 	for _, s := range p.secrets {
-		doc.Templates = append(doc.Templates, p.templateOf(s))
+		doc.Templates = append(doc.Templates, p.templateOf(s, init))
 	}
 	p.serve(doc)
 	return doc
@@ -153,14 +153,14 @@ func (p *plan) templateConfig() agentfile.TemplateConfig {
 	return c
 }
 
-func (p *plan) templateOf(s *secretPlan) agentfile.Template {
+func (p *plan) templateOf(s *secretPlan, init bool) agentfile.Template {
 	t := agentfile.NewTemplate()
 	t.Destination = s.destination
 	t.LeftDelim, t.RightDelim = s.left, s.right
 	t.ErrorOnMissingKey = s.errorOnMissing
 	t.Perms, _ = fileMode(s.perms) // checked when it was read
 	t.Identity = s.identity
-	t.Command = s.commands()
+	t.Command = s.commands(init)
 	switch {
 	case s.contents != "":
 		t.Contents = s.contents
@@ -181,10 +181,11 @@ func (p *plan) templateOf(s *secretPlan) agentfile.Template {
 }
 
 // commands is one line for a shell: the user's command, then the signal. The
-// process is named in full, so that no other one gets the signal by accident.
-func (s *secretPlan) commands() []string {
+// process is named in full, so that no other one gets the signal by accident. An
+// init container ends before that process begins, so it has nobody to signal.
+func (s *secretPlan) commands(init bool) []string {
 	line := s.command
-	if name, process, ok := strings.Cut(s.signal, ":"); ok {
+	if name, process, ok := strings.Cut(s.signal, ":"); ok && !init {
 		signal := "pkill -" + name + " -x " + process
 		if line == "" {
 			line = signal

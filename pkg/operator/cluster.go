@@ -148,8 +148,13 @@ func (c *cluster) clientOptions() client.Options {
 // reader returns a client that reads from the cache.
 func (c *cluster) reader() (client.Client, error) {
 	o := c.clientOptions()
-	o.Cache.Reader = shard.NewView(c.cache, shard.ViewOptions{Scheme: c.scheme, Watched: c.watched})
+	o.Cache.Reader = c.whole()
 	return client.New(c.rest, o)
+}
+
+// whole shows everything in the cache.
+func (c *cluster) whole() client.Reader {
+	return shard.NewView(c.cache, shard.ViewOptions{Scheme: c.scheme, Watched: c.watched})
 }
 
 // divided are the kinds whose objects belong to shards.

@@ -133,7 +133,7 @@ func (p *program) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.writer = destination.New(cached, p.cluster.live)
+	p.writer = destination.New(p.cluster.withMetadata(cached), p.cluster.live)
 	p.instant = instant.New(instant.Options{Log: p.log})
 	p.sessions = session.New(session.Options{
 		OperatorNamespace: p.config.Namespace, Cached: cached, Live: p.cluster.live, Client: p.cluster.live,

@@ -124,10 +124,12 @@ func (s *scene) measure(ctx context.Context, o options, stdout io.Writer) error 
 		}
 		s.progress("%s", m.title)
 		t, err := m.run(ctx, s)
+		if t != nil { // what is known is shown also where the rest has failed
+			fmt.Fprintf(stdout, "\n%s\n\n%s", m.title, t.text())
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		fmt.Fprintf(stdout, "\n%s\n\n%s", m.title, t.text())
 		if !o.write {
 			continue
 		}

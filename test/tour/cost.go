@@ -89,6 +89,7 @@ func (t *tour) showRequests(context.Context) error {
 	if len(answers) == 0 {
 		return errors.New("vault's audit file has no request of ours")
 	}
+	t.screen.Tell("logins since the chart was installed, of three applications and the doctor: %d", stage.Asked(answers, "auth/kubernetes/login"))
 	t.screen.Table("Requests of all three modes to Vault so far, by its audit file:", stage.Tally(answers))
 	return nil
 }

@@ -73,7 +73,7 @@ func abbreviate(text string, rows int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, l := range lines {
 		if rows > 0 && i == rows {
-			fmt.Fprintf(&out, "… and %d more lines\n", len(lines)-rows)
+			fmt.Fprintf(&out, "… and %d more\n", len(lines)-rows)
 			break
 		}
 		if letters := []rune(strings.TrimRight(l, " ")); len(letters) > columns {

@@ -48,7 +48,7 @@ func TestPerform(t *testing.T) {
 		"some rows": {
 			reason: "what is looked for may be in a row that is not shown",
 			lines:  []line{{run: "seq 3", rows: 1, see: []string{"3"}}},
-			want:   "$ seq 3\n          | 1\n          | … and 2 more lines\n",
+			want:   "$ seq 3\n          | 1\n          | … and 2 more\n",
 		},
 		"no rows": {lines: []line{{run: "seq 3", rows: none}}, want: "$ seq 3\n"},
 		"an exit code": {
@@ -98,7 +98,7 @@ func TestAbbreviate(t *testing.T) {
 		"nothing":       {want: ""},
 		"all rows":      {text: "1\n2\n\n", want: "1\n2\n"},
 		"as many":       {text: "1\n2\n", rows: 2, want: "1\n2\n"},
-		"one more":      {text: "1\n2\n3\n", rows: 2, want: "1\n2\n… and 1 more lines\n"},
+		"one more":      {text: "1\n2\n3\n", rows: 2, want: "1\n2\n… and 1 more\n"},
 		"blanks":        {text: "\n1   \n", want: "1\n"},
 		"as wide":       {text: long, want: long + "\n"},
 		"one wider":     {text: long + "x", want: strings.Repeat("ä", columns-1) + "…\n"},

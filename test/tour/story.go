@@ -58,7 +58,7 @@ program. The doctor then looks at cluster, release and Vault; it warns of what a
 
 func install() []line {
 	return []line{
-		{run: "helm install vaultk8s charts/vaultk8s -n vaultk8s --create-namespace -f test/tour/values.yaml --wait", rows: 6, see: []string{"deployed"}},
+		{run: "helm install vaultk8s charts/vaultk8s -n vaultk8s --create-namespace -f test/tour/values.yaml --wait", rows: 5, see: []string{"deployed"}},
 		{run: "kubectl get pods -n vaultk8s", see: []string{"Running"}},
 		{run: "kubectl apply -f test/tour/manifests/shop.yaml"},
 		{run: "kubectl config set-context --current --namespace=shop"},
@@ -76,11 +76,11 @@ func injector() []line {
 	return []line{
 		{run: "vault kv put secret/shop/webapp api_key=first-01", rows: none},
 		{run: "kubectl apply -f test/tour/manifests/injector.yaml"},
-		{run: "kubectl rollout status deployment/webapp --timeout=3m", rows: 1},
+		{run: "kubectl rollout status deployment/webapp --timeout=3m"},
 		{
 			say: "the webhook has added an init container and a sidecar",
-			run: `kubectl get pods -l app=webapp -o jsonpath='{range .items[*].spec.initContainers[*]}init: {.name}{"\n"}{end}{range .items[*].spec.containers[*]}container: {.name}{"\n"}{end}'`,
-			see: []string{"vault-agent"},
+			run: "kubectl get pods -l app=webapp -o 'custom-columns=NAME:.metadata.name,INIT:.spec.initContainers[*].name,CONTAINERS:.spec.containers[*].name'",
+			see: []string{"vault-agent-init", "app,vault-agent"},
 		},
 		{run: inWebapp + "cat /vault/secrets/config", see: []string{"first-01"}},
 		{
@@ -164,15 +164,15 @@ func operator() []line {
 		{run: "kubectl wait vaultstaticsecret/ledger vaultdynamicsecret/ledger-db vaultpkisecret/ledger-tls --for=condition=Ready --timeout=3m"},
 		{run: "kubectl get vaultstaticsecrets,vaultdynamicsecrets,vaultpkisecrets"},
 		{run: "kubectl get secrets ledger ledger-db ledger-tls", see: []string{"kubernetes.io/tls"}},
-		{run: "kubectl rollout status deployment/ledger --timeout=3m", rows: 1},
+		{run: "kubectl rollout status deployment/ledger --timeout=3m"},
 		{run: "kubectl logs deployment/ledger", see: []string{"API_KEY=first-01"}},
 		{
 			say: "the secret changes in Vault: the Secret follows, and new pods replace the old ones",
 			run: "vault kv put secret/shop/ledger api_key=second-02", rows: none,
 		},
 		{run: "kubectl wait secret/ledger --for=jsonpath='{.data.api_key}'=" + base("second-02") + " --timeout=3m"},
-		{run: "until kubectl logs deployment/ledger | grep API_KEY=second-02; do sleep 0.3; done", see: []string{"second-02"}},
-		{run: "kubectl rollout status deployment/ledger --timeout=3m", rows: 1},
+		{run: "until kubectl logs deployment/ledger 2>/dev/null | grep API_KEY=second-02; do sleep 0.3; done", see: []string{"second-02"}},
+		{run: "kubectl rollout status deployment/ledger --timeout=3m"},
 	}
 }
 
@@ -183,6 +183,11 @@ func outage() []line {
 	return []line{
 		{do: (*tour).killVault},
 		{say: "exit code 2 means errors", run: "vaultk8s check -o short", exit: 2, see: []string{"vault-reachable"}},
+		{
+			say: "the agent tries in vain to renew the database login",
+			run: "until kubectl logs deployment/webapp -c vault-agent --tail=20 | grep 'not refreshed.*database'; do sleep 0.3; done", rows: 1,
+		},
+		{run: "kubectl get vaultstaticsecrets"},
 		{run: "kubectl get pods", see: []string{"webapp", "reports", "ledger", "Running"}},
 		{run: inWebapp + "cat /vault/secrets/config", see: []string{"second-02"}},
 		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"second-02"}},

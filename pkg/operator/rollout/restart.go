@@ -39,8 +39,8 @@ func (r *Restarter) Restart(ctx context.Context, q Request) (Outcome, error) {
 		return Outcome{}, nil
 	}
 	now := time.Now()
-	if due := q.since().Add(q.debounce()); now.Before(due) {
-		return Outcome{Pending: "further changes are waited for", After: due.Sub(now)}, nil
+	if at := q.since().Add(q.debounce()); now.Before(at) {
+		return Outcome{Pending: "further changes are waited for", After: at.Sub(now)}, nil
 	}
 	t := &tally{}
 	r.each(ctx, &q, t, func(t target, name string) error { return r.restart(ctx, &q, t, name) })

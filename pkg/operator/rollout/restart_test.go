@@ -97,13 +97,13 @@ func TestOnePerChange(t *testing.T) {
 			return rollout.Request{Targets: targets("Deployment", "a"), At: change()}
 		}
 		first := q()
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		second := q()
 		w.restart(first) // at 1 s
 		if got := w.restart(second); got != "" {
 			t.Errorf("a change of the same second that is older than the restart: %s", got)
 		}
-		time.Sleep(200 * time.Millisecond)
+		pass(200 * time.Millisecond)
 		third := q() // at 1.2 s, after the restart, in its second
 		if got := w.restart(third); got == "" {
 			t.Error("a change after the restart, in the same second, restarts nobody")
@@ -140,18 +140,18 @@ func TestDebounce(t *testing.T) {
 		if got, want := w.restart(one), "pending: further changes are waited for; after 30s"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		other := rollout.Request{Targets: targets("Deployment", "a"), Policy: policy, At: change()}
 		again := one
 		again.Since, again.At = one.At, change()
 		if got, want := w.restart(again), "pending: further changes are waited for; after 10s"; got != want {
 			t.Errorf("a further change: %s, want %s", got, want)
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if got, want := w.restart(again), `restarted Deployment "a"`; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		if got := w.restart(other); got != "" || w.patches != 1 {
 			t.Errorf("the other object: %s, %d patches", got, w.patches)
 		}
@@ -194,11 +194,11 @@ func TestPaused(t *testing.T) {
 		if got, want := w.restart(q), `restarted Deployment "b"; `+pending+"; after 4.5s"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if got, want := w.restart(q), pending+"; after 54.9s"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if got, want := w.restart(q), pending+"; after 4m30s"; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
@@ -275,7 +275,7 @@ func TestConflict(t *testing.T) {
 		}
 		conflict := apierrors.NewConflict(schema.GroupResource{Resource: "deployments"}, "a", errBroken)
 		w.fail["patch a"] = conflict
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		q.At, w.patches = change(), 0
 		if got, want := w.restart(q), `error: restart Deployment "a": patch it: `+conflict.Error()+"; after 4.5s"; got != want || w.patches != 5 {
 			t.Errorf("%s, want %s; %d patches, want 5", got, want, w.patches)

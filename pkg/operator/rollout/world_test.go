@@ -168,3 +168,6 @@ var errBroken = errors.New("the server is broken")
 
 // change is a moment within a second, now.
 func change() time.Time { return time.Now() }
+
+// pass lets virtual time go by.
+func pass(d time.Duration) { <-time.After(d) }

@@ -61,7 +61,7 @@ type certified struct {
 }
 
 func (k *certificate) look(v *visit) *certified {
-	object := v.object.(*v1beta1.VaultPKISecret)
+	object := objectOf[*v1beta1.VaultPKISecret](v)
 	own, ok := v.memory.own.(*certificates)
 	if !ok {
 		own = &certificates{}

@@ -33,7 +33,7 @@ const (
 	// shortest life of a lease that Vault grants is a second.
 	leastLook = time.Second
 
-	holdsCredentials = "the Secret has credentials of Vault" //nolint:gosec // a message, no credentials
+	holdsCredentials = "the Secret has credentials of Vault"
 )
 
 // leased is one look at a VaultDynamicSecret.
@@ -48,7 +48,7 @@ type leased struct {
 }
 
 func (k *dynamic) sync(ctx context.Context, v *visit) outcome {
-	object := v.object.(*v1beta1.VaultDynamicSecret)
+	object := objectOf[*v1beta1.VaultDynamicSecret](v)
 	w := &leased{visit: v, k: k, object: object, status: &object.Status, own: credentialsOf(v.memory)}
 	var bad *outcome
 	if w.session, bad = v.login(ctx); bad != nil {
@@ -158,6 +158,12 @@ func (k *dynamic) forget(m *memory) {
 	if k.o.Announced != nil {
 		k.o.Announced.Forget(k.name() + " " + m.name.String())
 	}
+}
+
+// objectOf is the object of a visit, which is of the kind that its reconciler loads.
+func objectOf[T client.Object](v *visit) T {
+	object, _ := v.object.(T)
+	return object
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

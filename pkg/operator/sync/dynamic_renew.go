@@ -127,7 +127,7 @@ func engineOf(ctx context.Context, s Session, mount string) string {
 // release revokes the lease of an object that is deleted, where its spec says so. One
 // attempt is made; what fails is tried again without the object.
 func (k *dynamic) release(ctx context.Context, v *visit) error {
-	object := v.object.(*v1beta1.VaultDynamicSecret)
+	object := objectOf[*v1beta1.VaultDynamicSecret](v)
 	w := &leased{visit: v, k: k, object: object, status: &object.Status, own: credentialsOf(v.memory)}
 	if i := w.own.issued; i != nil && !i.delivered && i.lease.ID != object.Status.SecretLease.ID {
 		k.orphans.add(w.ask(), revocation(i.lease.ID), i.at.Add(seconds(i.lease.LeaseDuration)))

@@ -508,9 +508,8 @@ func TestStaticRole(t *testing.T) {
 		w.create(s)
 		w.wantEvents(firstDB)
 		w.wantWrites(map[string]int{"patch VaultDynamicSecret": 1, "create Secret": 1, "status VaultDynamicSecret": 1})
-		meta := s.Status.StaticCredsMetaData
 		w.get(s)
-		if meta = s.Status.StaticCredsMetaData; meta.LastVaultRotation == 0 || meta.RotationPeriod != 3600 || meta.TTL == 0 {
+		if meta := s.Status.StaticCredsMetaData; meta.LastVaultRotation == 0 || meta.RotationPeriod != 3600 || meta.TTL == 0 {
 			t.Errorf("metadata %+v", meta)
 		}
 		before := string(w.secret("db").Data["password"])

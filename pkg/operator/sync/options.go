@@ -116,8 +116,14 @@ type Destination interface {
 
 // Writer compares and writes the data of Secrets.
 type Writer interface {
-	Look(ctx context.Context, owner client.Object, d v1beta1.Destination) (*destination.Found, error)
+	Looker
 	Apply(ctx context.Context, f *destination.Found, d destination.Data) (destination.Written, error)
+}
+
+// Looker finds out what a Secret is: by reading it, or by what is known without that.
+type Looker interface {
+	Look(ctx context.Context, owner client.Object, d v1beta1.Destination) (*destination.Found, error)
+	Expect(ctx context.Context, owner client.Object, d v1beta1.Destination) (*destination.Found, error)
 }
 
 // Remover gives Secrets up.

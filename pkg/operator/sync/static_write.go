@@ -27,7 +27,7 @@ func (k *static) write(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecr
 	if bad != nil {
 		return *bad
 	}
-	found, bad := v.look(ctx)
+	found, bad := v.expect(ctx)
 	if bad != nil {
 		return *bad
 	}
