@@ -23,15 +23,17 @@ func rooms() []room {
 		serve     = "pkg/serve"
 		proxy     = "pkg/proxy"
 		kube      = "pkg/kube"
+		pause     = "pkg/pause"
 	)
-	core := []string{config, auth, vault, lease, secret, render, sinks, telemetry, sensitive, serve, proxy, kube}
+	core := []string{config, auth, vault, lease, secret, render, sinks, telemetry, sensitive, serve, proxy, kube, pause}
 	return []room{
 		{dir: sensitive},
 		{dir: lease},
+		{dir: pause},
 		{dir: config, use: []string{sensitive}},
 		{dir: telemetry, use: []string{section}},
 		{dir: auth, use: []string{sensitive, section}},
-		{dir: vault, use: []string{auth, section, lease, sensitive}},
+		{dir: vault, use: []string{auth, section, lease, sensitive, pause}},
 		{dir: secret, use: []string{vault, lease, auth, sensitive}},
 		{dir: render, use: []string{secret, sensitive}},
 		{dir: "pkg/serve", use: []string{sensitive}},
@@ -43,7 +45,7 @@ func rooms() []room {
 		{dir: "pkg/inventory", use: []string{kube}},
 		{dir: "pkg/sink/kubesecret/...", use: []string{sensitive, kube}},
 
-		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive, serve, kube}},
+		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive, serve, kube, pause}},
 		{dir: "pkg/preview", use: core},
 		{dir: "pkg/agent/...", use: core},
 		{dir: "pkg/csi/...", use: core},
@@ -139,5 +141,5 @@ func distances() []distance {
 
 // standardOnly lists rooms that use nothing but the standard library.
 func standardOnly() []string {
-	return []string{"pkg/lease", "pkg/sensitive", "internal/fakecloud", "internal/fakevault", "internal/testcount"}
+	return []string{"pkg/lease", "pkg/pause", "pkg/sensitive", "internal/fakecloud", "internal/fakevault", "internal/testcount"}
 }

@@ -66,12 +66,12 @@ func operatorVaultKeys() []key {
 
 func operatorWorkKeys() []key {
 	return []key{
-		row("max_concurrent_reconciles", "int", "100", "max-concurrent-reconciles", atLeast(1, func(c *Config) *int { return &c.Operator.MaxConcurrent }), "objects of one kind that are worked on at a time"),
-		row("max_concurrent_reconciles_vds", "int", "0", "max-concurrent-reconciles-vds", atLeast(0, func(c *Config) *int { return &c.Operator.MaxConcurrentDynamic }), "the same for VaultDynamicSecrets; the former if 0"),
+		row("max_concurrent_reconciles", "int", strconv.Itoa(MaxConcurrentDefault), "max-concurrent-reconciles", atLeast(1, func(c *Config) *int { return &c.Operator.MaxConcurrent }), "objects of one kind that are worked on at a time"),
+		row("max_concurrent_reconciles_vds", "int", "0", "max-concurrent-reconciles-vds", atLeast(0, func(c *Config) *int { return &c.Operator.MaxConcurrentDynamic }), "of the old operator: the same for VaultDynamicSecrets, where the former is not set; the former if 0"),
 		row("global_transformation_options", "words", "", "global-transformation-options", optionOf(ExcludeRawOption, func(c *Config) *[]string { return &c.Operator.TransformationOptions }), "exclude-raw leaves the key _raw out of all Secrets"),
 		row("backoff_initial_interval", "duration", "5s", "backoff-initial-interval", duration(func(c *Config) *seconds { return &c.Operator.BackoffInitial }), "first pause after Vault failed, for one object"),
 		row("backoff_max_interval", "duration", "60s", "backoff-max-interval", duration(func(c *Config) *seconds { return &c.Operator.BackoffMax }), "longest pause"),
-		row("backoff_max_elapsed_time", "duration", "0s", "backoff-max-elapsed-time", duration(func(c *Config) *seconds { return &c.Operator.BackoffMaxElapsed }), "time after which pauses grow no more and the longest one counts; 0 for never"),
+		row("backoff_max_elapsed_time", "duration", "0s", "backoff-max-elapsed-time", duration(func(c *Config) *seconds { return &c.Operator.BackoffMaxElapsed }), "time after which an object that still fails is left alone until something changes; what several objects read is tried on; 0 for never"),
 		row("backoff_randomization_factor", "rate", "0.5", "backoff-randomization-factor", fraction(func(c *Config) *float64 { return &c.Operator.BackoffRandomization }), "part of a pause by which it is made shorter or longer at random"),
 		row("backoff_multiplier", "rate", "1.5", "backoff-multiplier", rate(func(c *Config) *float64 { return &c.Operator.BackoffMultiplier }), "how much a pause is longer than the one before"),
 		row("min_refresh_after_hvsa", "duration", "30s", "min-refresh-after-hvsa", duration(func(c *Config) *seconds { return &c.Operator.MinRefreshAfterHVSA }), "of the old operator; accepted, without effect"),

@@ -28,12 +28,12 @@ type Operator struct {
 	ClientCacheLocks      int    // of the old operator; it has no effect
 	PersistenceModel      string // "none", "direct-unencrypted" or "direct-encrypted"
 	MaxConcurrent         int    // objects of one kind that are worked on at a time
-	MaxConcurrentDynamic  int    // of the old operator; the same for VaultDynamicSecrets, 0: MaxConcurrent
+	MaxConcurrentDynamic  int    // of the old operator; for VaultDynamicSecrets where MaxConcurrent is the default; 0: none
 	TransformationOptions []string
 	VaultAuthOptions      []string
 	BackoffInitial        time.Duration // between attempts on Vault, for one object
 	BackoffMax            time.Duration
-	BackoffMaxElapsed     time.Duration // 0: without an end
+	BackoffMaxElapsed     time.Duration // after which an object that fails is left alone until something changes; 0: never
 	BackoffRandomization  float64
 	BackoffMultiplier     float64
 	KubeQPS               float64 // requests per second to the API server; 0: no bound of our own
@@ -58,6 +58,9 @@ func (o Operator) ExcludeRaw() bool {
 func (o Operator) DefaultGlobals() bool {
 	return slices.Contains(o.VaultAuthOptions, DefaultGlobalsOption)
 }
+
+// MaxConcurrentDefault is what MaxConcurrent is where nothing is set.
+const MaxConcurrentDefault = 100
 
 // Words of the options that hold several.
 const (

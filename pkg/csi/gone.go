@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
@@ -86,7 +87,7 @@ func (p *Provider) watchPods(ctx context.Context) error {
 			}
 			failures++
 		}
-		pause(ctx, lease.Backoff{Max: 5 * time.Minute}.Wait(failures, p.rand))
+		pause.For(ctx, lease.Backoff{Max: 5 * time.Minute}.Wait(failures, p.rand))
 	}
 	return nil
 }
@@ -105,14 +106,4 @@ func (p *Provider) followPods(ctx context.Context) error {
 			p.podGone(uid)
 		}
 	})
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }

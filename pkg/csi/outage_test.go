@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vaultk8s/vaultk8s/internal/fakevault"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 // The tests of this file play the moments of an outage: a pod that starts, one that
@@ -266,7 +267,7 @@ func TestADayOfRepublishes(t *testing.T) {
 					mu.Lock()
 					calls++
 					mu.Unlock()
-					pause(ctx, time.Duration(75+rnd.IntN(11))*time.Second)
+					pause.For(ctx, time.Duration(75+rnd.IntN(11))*time.Second)
 				}
 			})
 		}

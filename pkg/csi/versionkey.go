@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
@@ -54,7 +55,7 @@ func (p *Provider) loadKey(ctx context.Context) error {
 		if failures&(failures-1) == 0 && ctx.Err() == nil {
 			p.log.Warn("object versions are empty: their key cannot be read", slog.String(telemetry.FieldError, err.Error()))
 		}
-		pause(ctx, lease.Backoff{Max: time.Minute}.Wait(failures, p.rand))
+		pause.For(ctx, lease.Backoff{Max: time.Minute}.Wait(failures, p.rand))
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/references"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 	kinds "github.com/vaultk8s/vaultk8s/pkg/operator/sync"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
@@ -116,7 +117,7 @@ func ignoreEnd(ctx context.Context, err error) error {
 // prepare makes what needs the API server, which may not be there yet: it is waited
 // for, and so are the definitions of the kinds.
 func (p *program) prepare(ctx context.Context) error {
-	for ; ; pause(ctx, prepareRetry) {
+	for ; ; pause.For(ctx, prepareRetry) {
 		err := p.awaitKinds()
 		if err == nil {
 			p.key, err = session.LoadKey(ctx, p.cluster.live, p.cluster.live, p.config.Namespace)
@@ -135,12 +136,16 @@ func (p *program) prepare(ctx context.Context) error {
 	}
 	p.writer = destination.New(p.cluster.withMetadata(cached), p.cluster.live)
 	p.instant = instant.New(instant.Options{Log: p.log})
-	p.sessions = session.New(session.Options{
+	sessions := session.New(session.Options{
 		OperatorNamespace: p.config.Namespace, Cached: cached, Live: p.cluster.live, Client: p.cluster.live,
 		DefaultGlobals: p.config.DefaultGlobals(), SecretIDFolders: p.config.SecretIDFolders, CacheSize: p.config.ClientCacheSize,
 		Persistence: session.Persistence(p.config.PersistenceModel), Key: p.key, Backoff: backoff(p.config), Version: p.version,
+		RateLimit: p.config.VaultQPS, RateBurst: p.config.VaultBurst,
 		Log: p.log, Metrics: p.numbers, OnToken: p.tokenChanged,
 	})
+	p.mu.Lock() // somebody may scrape already
+	p.sessions = sessions
+	p.mu.Unlock()
 	return errors.Join(
 		p.cluster.warm(ctx, p.optional), p.board.follow(ctx, p.cluster.cache, p.optional),
 		references.Follow(ctx, p.cluster.cache, p.sessions),
@@ -182,16 +187,4 @@ func (p *program) tokenChanged(c session.TokenChange) {
 
 func backoff(o config.Operator) lease.Backoff {
 	return lease.Backoff{Initial: o.BackoffInitial, Max: o.BackoffMax, Multiplier: o.BackoffMultiplier, Jitter: o.BackoffRandomization}
-}
-
-// pause waits; it tells whether ctx still goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -117,11 +117,16 @@ func (p *program) state() telemetry.OperatorState {
 		held[index] = true
 		objects = append(objects, kinds.Objects()...)
 	}
+	sessions := p.sessions
 	p.mu.Unlock()
 	_, away := p.board.away()
 	s := telemetry.OperatorState{
 		Shards: len(held), Unhealthy: away, OtherOperators: int(p.others.Load()), SessionLimit: p.config.ClientCacheSize,
 		Encrypted: p.config.PersistenceModel == config.PersistEncrypted, Objects: objects,
+	}
+	if sessions != nil {
+		now := sessions.State()
+		s.Sessions, s.KeptSessions = now.Sessions, now.Kept
 	}
 	s.ObjectsReady, s.ObjectsUnready = p.board.count(held)
 	return s

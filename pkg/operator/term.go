@@ -20,11 +20,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/defaults"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/references"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shard"
 	kinds "github.com/vaultk8s/vaultk8s/pkg/operator/sync"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
@@ -74,7 +76,7 @@ func (p *program) hold(ctx context.Context) error {
 			Report: func(err error) { p.log.Warn("lease", telemetry.FieldError, err.Error()) },
 		}
 		tasks.Go(func() error {
-			if p.config.ShardQuota > 0 && !pause(ctx, time.Duration(turn)*turnTime) {
+			if p.config.ShardQuota > 0 && !pause.For(ctx, time.Duration(turn)*turnTime) {
 				return nil
 			}
 			return l.Hold(ctx, func(ctx context.Context) error {
@@ -138,6 +140,15 @@ func (p *program) manager(view *shard.View, log logr.Logger) (manager.Manager, e
 	})
 }
 
+// workersForDynamic is how many VaultDynamicSecrets are worked on at a time. The old
+// setting for them counts only where the general one was left as it is.
+func workersForDynamic(o config.Operator) int {
+	if o.MaxConcurrentDynamic > 0 && o.MaxConcurrent == config.MaxConcurrentDefault {
+		return o.MaxConcurrentDynamic
+	}
+	return o.MaxConcurrent
+}
+
 // setup registers the reconcilers of all kinds.
 func (p *program) setup(m manager.Manager, index int, owns func(string) bool) error {
 	events := m.GetEventRecorderFor("vault-secrets-operator") //nolint:staticcheck // events of the core group are what the old operator writes
@@ -152,7 +163,8 @@ func (p *program) setup(m manager.Manager, index int, owns func(string) bool) er
 		Client: m.GetClient(), Live: p.cluster.live, Login: kinds.LoginWith(p.sessions), Destination: p.writer,
 		Restarts: rollout.New(rollout.Options{Live: p.cluster.live, Cluster: p.cluster.live}),
 		Key:      p.key, Events: events, Drift: p.writer.Drift, Announced: kinds.AnnouncedBy(p.instant), Metrics: p.numbers, ExcludeRaw: p.config.ExcludeRaw(),
-		Workers: p.config.MaxConcurrent, Backoff: backoff(p.config), Process: p.config.PodUID,
+		Workers: p.config.MaxConcurrent, Dynamic: workersForDynamic(p.config),
+		Backoff: backoff(p.config), Patience: p.config.BackoffMaxElapsed, Process: p.config.PodUID,
 	})
 	if err := secrets.SetupWithManager(m); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
@@ -32,7 +33,7 @@ func (p *program) lookAround(ctx context.Context) {
 			p.log.Warn("another operator runs, and writes the same Secrets: scale it to 0", telemetry.FieldName, strings.Join(found, ", "))
 		}
 		p.others.Store(int64(len(found)))
-		if !pause(ctx, aroundTime) {
+		if !pause.For(ctx, aroundTime) {
 			return
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 
@@ -66,12 +67,12 @@ func (c *Client) Forward(ctx context.Context, r *http.Request) (*http.Response, 
 		if failures >= retries || ctx.Err() != nil || !unsettled(answer, err) {
 			return answer, err
 		}
-		pause := max(forwardBackoff().Wait(failures, rand.Float64), askedPause(answer, err))
+		wait := max(forwardBackoff().Wait(failures, rand.Float64), askedPause(answer, err))
 		if answer != nil {
 			_ = answer.Body.Close()
 		}
-		if err := sleep(ctx, pause); err != nil {
-			return nil, c.failedForward(out).transport(err)
+		if !pause.For(ctx, wait) {
+			return nil, c.failedForward(out).transport(ctx.Err())
 		}
 	}
 }
@@ -226,17 +227,6 @@ func askedPause(answer *http.Response, err error) time.Duration {
 		return RetryAfter(err)
 	}
 	return retryAfter(answer.Header.Get("Retry-After"), time.Now())
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func (c *Client) failedForward(r *http.Request) attempt {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/test/bench/attendant"
+	"github.com/vaultk8s/vaultk8s/test/bench/proc"
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -42,19 +43,12 @@ const (
 	operatorRest    = 30 * time.Second
 	operatorRefresh = "10s"
 
-	// operatorStep bounds one step: the longest makes 9,000 objects, which is 75 s at
-	// 120 a second, and everything takes several times as long on a busy machine.
-	operatorStep = 5 * time.Minute
+	// operatorWait bounds what is waited for: the longest are 9,000 objects, which are
+	// 75 s at 120 a second, and a busy machine takes several times as long.
+	operatorWait = 5 * time.Minute
 	// operatorPatience bounds all of it; what is known by then is shown.
 	operatorPatience = 15 * time.Minute
 )
-
-// within runs a step that may take so long.
-func within(ctx context.Context, most time.Duration, t *table, step func(context.Context, *table) error) error {
-	ctx, cancel := context.WithTimeout(ctx, most)
-	defer cancel()
-	return step(ctx, t)
-}
 
 // operatorBench is a cluster with objects, and the operator that works on them.
 type operatorBench struct {
@@ -76,7 +70,7 @@ func runOperator(ctx context.Context, s *scene) (*table, error) {
 	t := &table{header: []string{"what", "number", "result", "target", ""}}
 	for _, step := range []func(context.Context, *table) error{b.first, b.rest, b.many, b.again, b.remove} {
 		if err == nil {
-			err = within(ctx, operatorStep, t, step)
+			err = step(ctx, t)
 		}
 	}
 	t.note("VaultStaticSecrets in %d namespaces, each with a ServiceAccount that reads %d paths. %v syncs a second and %v s for a deletion are what users of the old operator have reported; it was not measured here.", operatorSpaces, pathsInVault, oldSyncs, oldDeletion)
@@ -232,6 +226,10 @@ func (b *operatorBench) first(ctx context.Context, t *table) error {
 	if err != nil {
 		return err
 	}
+	idle, err := proc.CPU(b.cluster.PIDs()...)
+	if err != nil {
+		return err
+	}
 	begin := time.Now()
 	if err := b.start(ctx); err != nil {
 		return err
@@ -240,6 +238,9 @@ func (b *operatorBench) first(ctx context.Context, t *table) error {
 		return err
 	}
 	took := time.Since(begin)
+	if err := b.addCPU(t, idle); err != nil {
+		return err
+	}
 	rate := firstObjects / took.Seconds()
 	t.add("objects from exec to Secret", strconv.Itoa(firstObjects), digits(took.Seconds())+" s, "+digits(rate)+"/s", "> "+digits(oldSyncs*syncFactor)+"/s", atMost(oldSyncs*syncFactor, rate))
 	reads, distinct := b.readsSince(), operatorSpaces*pathsInVault
@@ -277,6 +278,8 @@ func (b *operatorBench) versions(ctx context.Context) (map[string]string, error)
 
 // settle waits until the operator writes nothing for two seconds.
 func (b *operatorBench) settle(ctx context.Context) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, operatorWait)
+	defer cancel()
 	for {
 		before, err := b.versions(ctx)
 		if err != nil {

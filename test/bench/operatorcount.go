@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,11 +18,15 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/vaultk8s/vaultk8s/test/bench/proc"
 )
 
 // awaitSecrets waits until the operator has made so many Secrets. It is told of each,
 // as asking would be a load of its own.
 func (b *operatorBench) awaitSecrets(ctx context.Context, want int) error {
+	ctx, cancel := context.WithTimeout(ctx, operatorWait)
+	defer cancel()
 	for {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
@@ -73,6 +78,24 @@ func change(e watch.EventType) int {
 		return -1
 	}
 	return 0
+}
+
+// addCPU shows what the first objects have cost, as a clock says little on a busy
+// machine.
+func (b *operatorBench) addCPU(t *table, idle time.Duration) error {
+	ours, err := proc.CPU(b.process.PID)
+	if err != nil {
+		return err
+	}
+	servers, err := proc.CPU(b.cluster.PIDs()...)
+	if err != nil {
+		return err
+	}
+	servers -= idle
+	rate := firstObjects / (ours + servers).Seconds() * float64(runtime.NumCPU())
+	t.add("processor time of the operator for that, and of the cluster", strconv.Itoa(firstObjects),
+		fmt.Sprintf("%s s, %s s: %s/s with nothing beside", digits(ours.Seconds()), digits(servers.Seconds()), digits(rate)), "", "")
+	return nil
 }
 
 // requests counts what the API server was asked, by verb and resource, as it counts

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
-
 	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
-
 	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 

@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
-	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/test/stage"
@@ -92,53 +88,9 @@ func injector() []line {
 	}
 }
 
-// login is a file that an application connects with.
-func (t *tour) login(ctx context.Context, command string) (*url.URL, error) {
-	t.screen.Tell("$ %s", command)
-	out, code, err := t.shell.run(ctx, command)
-	if err != nil {
-		return nil, err
-	}
-	t.screen.Quote(abbreviate(t.hide(out), 0))
-	u, err := url.Parse(strings.TrimSpace(out))
-	if code != 0 || err != nil || u.User == nil {
-		// The error of the parser would quote the password.
-		return nil, fmt.Errorf("%q did not show a login", command)
-	}
-	return u, nil
-}
-
-// rotateLogin watches how a login is replaced before it ends.
-func (t *tour) rotateLogin(ctx context.Context) error {
-	first, err := t.login(ctx, inWebapp+"cat /vault/secrets/db")
-	if err != nil {
-		return err
-	}
-	if err := t.connect(ctx, first.User); err != nil {
-		return err
-	}
-	t.screen.Tell("it lives for %s, %s when it is renewed; then the file gets another one", loginTTL, loginMaxTTL)
-	second, err := t.login(ctx, fmt.Sprintf(inWebapp+"sh -c 'while grep -q %s /vault/secrets/db; do sleep 0.2; done; cat /vault/secrets/db'", first.User.Username()))
-	if err != nil {
-		return err
-	}
-	return t.connect(ctx, second.User)
-}
-
-// connect logs in to PostgreSQL as the application would.
-func (t *tour) connect(ctx context.Context, user *url.Userinfo) error {
-	password, _ := user.Password()
-	got, err := t.postgres.QueryAs(ctx, user.Username(), password, "SELECT current_user")
-	if err != nil || strings.TrimSpace(got) != user.Username() {
-		return errors.New(t.hide(fmt.Sprintf("the login %q does not work: %q, %v", user.Username(), got, err)))
-	}
-	t.screen.Tell("PostgreSQL lets %s in", user.Username())
-	return nil
-}
-
 const planCSI = `A SecretProviderClass says what a volume has in it. The kubelet asks the Secrets Store CSI Driver for the
 volume, the driver asks our provider, and the provider asks Vault in the name of the pod. Here one of the files is
-a Kubernetes Secret too, for a variable. The kubelet asks again about once in a minute.`
+a Kubernetes Secret too, for a variable. The kubelet asks again and again; how often depends on the node.`
 
 func csi() []line {
 	return []line{
@@ -187,29 +139,19 @@ func outage() []line {
 			say: "the agent tries in vain to renew the database login",
 			run: "until kubectl logs deployment/webapp -c vault-agent --tail=20 | grep 'not refreshed.*database'; do sleep 0.3; done", rows: 1,
 		},
-		{run: "kubectl get vaultstaticsecrets"},
+		{say: "what has a lease of ten seconds ends meanwhile", run: "sleep 10"},
+		{run: "kubectl get vaultstaticsecrets", see: []string{"False"}},
 		{run: "kubectl get pods", see: []string{"webapp", "reports", "ledger", "Running"}},
 		{run: inWebapp + "cat /vault/secrets/config", see: []string{"second-02"}},
 		{run: "kubectl exec reports -- cat /mnt/secrets/api-key; echo", see: []string{"second-02"}},
 		{do: (*tour).restartVault},
 		{run: "vault kv put secret/shop/webapp api_key=third-03", rows: none},
 		{run: "until kubectl logs deployment/webapp -c app | grep third-03; do sleep 0.3; done", see: []string{"reloaded"}},
+		{do: (*tour).awaitLogin},
+		{run: "kubectl wait vaultstaticsecret/ledger --for=condition=Ready --timeout=3m"},
+		{run: "vaultk8s check --wait 2m -o short", exit: 1},
 		{run: "kubectl get pods", see: []string{"Running"}},
 	}
-}
-
-func (t *tour) killVault(context.Context) error {
-	t.vault.Kill()
-	t.screen.Tell("Vault is gone")
-	return nil
-}
-
-func (t *tour) restartVault(ctx context.Context) error {
-	if err := t.vault.Restart(ctx); err != nil {
-		return err
-	}
-	t.screen.Tell("Vault is back at %s (process %d)", t.vault.Address(), t.vault.PID())
-	return nil
 }
 
 const planCost = `Vault has written down every request and its answer, and the kubelet knows what memory containers take.`

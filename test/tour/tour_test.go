@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -141,5 +142,26 @@ func TestTargets(t *testing.T) {
 	}
 	if got, want := len(wholeTargets()), len(partTargets())+3+len(lab.NodeTargets()); got != want {
 		t.Errorf("%d targets, want %d", got, want)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	tests := map[string]struct{ command, user, out, err string }{
+		"a login":   {command: "echo postgresql://me:0123456789@db/x", user: "me", out: "postgresql://me:0…9@db/x\n"},
+		"no login":  {command: "echo hello", out: "hello\n", err: `"echo hello" did not show a login`},
+		"a failure": {command: "echo http://me:0123456789@db; false", out: "http://me:0…9@db\n", err: `"echo http://me:0123456789@db; false" did not show a login`},
+		"no URL":    {command: "printf 'a://me:0123456789@%%zz'", out: "a://me:0…9@%zz", err: `"printf 'a://me:0123456789@%%zz'" did not show a login`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tour := &tour{shell: shell{dir: t.TempDir()}, secrets: secretForms()}
+			user, out, err := tour.login(t.Context(), tt.command)
+			if out != tt.out || errorText(err) != tt.err {
+				t.Errorf("got %q and error %q, want %q and %q", out, errorText(err), tt.out, tt.err)
+			}
+			if user.Username() != tt.user {
+				t.Errorf("got user %q, want %q", user.Username(), tt.user)
+			}
+		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 // watchEach is how often files are looked at. Notices about mounted Secrets get

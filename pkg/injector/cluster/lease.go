@@ -11,8 +11,8 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/kube"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 // The times of a lease: a holder that is lost is replaced after leaseTime. It

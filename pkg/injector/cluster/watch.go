@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/kube"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 // forever calls f again and again until ctx ends: at once after it succeeded,

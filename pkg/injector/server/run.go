@@ -14,9 +14,9 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/injector"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/certs"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/cluster"
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/webhook"
 	"github.com/vaultk8s/vaultk8s/pkg/kube"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/serve"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )

@@ -12,7 +12,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/certs"
 	"github.com/vaultk8s/vaultk8s/pkg/injector/cluster"
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 )
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 const (
@@ -46,8 +47,8 @@ func (w *Writer) persist(ctx context.Context, f *Found, want *corev1.Secret) (Wr
 		if err == nil || !contended(err) || attempt == attempts {
 			return written, err
 		}
-		if err := sleep(ctx, pauses.Wait(attempt-1, rand.Float64)); err != nil {
-			return Written{}, err
+		if !pause.For(ctx, pauses.Wait(attempt-1, rand.Float64)) {
+			return Written{}, ctx.Err()
 		}
 		if err := w.again(ctx, f); err != nil {
 			return Written{}, err
@@ -66,17 +67,6 @@ func (w *Writer) again(ctx context.Context, f *Found) error {
 // contended tells whether somebody else was faster.
 func contended(err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // try does the step that is needed now.

@@ -86,18 +86,24 @@ func (r *reconciler) distribute(ctx context.Context, c *v1beta1.ClusterVaultSecr
 		return 0, nil
 	}
 	p := planFor(t, chosen, children, c.Status.ObservedGeneration != c.Generation)
+	problems := r.applyAll(ctx, t, p.apply)
+	lost := r.letGo(ctx, c, p.letGo)
+	conclude(c, conditions, judge(t, chosen, children, problems), lost)
+	if len(problems) == 0 && lost == nil {
+		return 0, nil
+	}
+	return due.Horizon(retry, rand.Float64), nil
+}
+
+// applyAll makes the objects of some namespaces, and returns what went wrong where.
+func (r *reconciler) applyAll(ctx context.Context, t template, namespaces []string) map[string]v1beta1.FailedNamespace {
 	problems := map[string]v1beta1.FailedNamespace{}
-	for _, namespace := range p.apply {
+	for _, namespace := range namespaces {
 		if err := r.apply(ctx, t, namespace); err != nil {
 			problems[namespace] = problemOf(namespace, err)
 		}
 	}
-	lost := r.letGo(ctx, c, p.letGo)
-	conclude(c, conditions, judge(t, chosen, children, problems), lost)
-	if len(problems) > 0 || lost != nil {
-		return due.Horizon(retry, rand.Float64), nil
-	}
-	return 0, nil
+	return problems
 }
 
 // conclude writes down how the objects are.

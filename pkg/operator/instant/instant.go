@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/vault/events"
 )
 
@@ -204,7 +205,7 @@ func (l *Listeners) keep(ctx context.Context, s *stream) {
 			said = text
 			l.o.Log.WarnContext(ctx, "no events of Vault; changes are found by polling until there are", "type", s.key.pattern, "error", err)
 		}
-		pause(ctx, l.backoff.Wait(failures, l.o.Rand))
+		pause.For(ctx, l.backoff.Wait(failures, l.o.Rand))
 		failures++
 	}
 }
@@ -215,15 +216,6 @@ func (l *Listeners) finished(s *stream) {
 	defer l.mu.Unlock()
 	if l.streams[s.key] == s {
 		delete(l.streams, s.key)
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }
 

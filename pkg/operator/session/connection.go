@@ -43,6 +43,9 @@ type connection struct {
 
 // connection returns the connection of an object, which may not have been made yet.
 func (s *Sessions) connection(o store.Object, name types.NamespacedName, c config.Vault, files []effective.SecretField) *connection {
+	if c.RateLimit == 0 {
+		c.RateLimit, c.RateBurst = s.o.RateLimit, s.o.RateBurst
+	}
 	key := connectionKey{o.UID, o.Generation}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,6 +46,8 @@ type Options struct {
 	CacheSize         int                 // sessions at most; 0: 10000
 	Persistence       Persistence         // "": none
 	Key               mac.Key             // signs kept tokens; see LoadKey
+	RateLimit         float64             // requests per second to the Vault of a connection that names no limit; 0: any
+	RateBurst         int                 // at once, above that; 0: as many as in a second
 	Concurrency       int                 // reads at once; 0: 64
 	Backoff           lease.Backoff       // between failed reads of one secret; zero: 5s growing by 1.5 to 60s, half of it random
 	Version           string              // for the User-Agent

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 // The times of a Lease, which the old operator has, too. A holder that is lost is
@@ -60,7 +62,7 @@ func (l *Lease) Hold(ctx context.Context, term func(context.Context) error) erro
 		}
 		if err != nil && ctx.Err() == nil {
 			l.Report(fmt.Errorf("take Lease %q: %w", l.Name, err))
-			pause(ctx, time.Second+rand.N(time.Second)) //nolint:gosec // only to spread the replicas
+			pause.For(ctx, time.Second+rand.N(time.Second)) //nolint:gosec // only to spread the replicas
 		}
 	}
 	return nil
@@ -90,7 +92,7 @@ func (l *Lease) serve(ctx context.Context, term func(context.Context) error) err
 // renew keeps the Lease until ctx ends; it tells whether it was lost before.
 func (l *Lease) renew(ctx context.Context) (lost bool) {
 	renewed := time.Now()
-	for pause(ctx, renewTime) {
+	for pause.For(ctx, renewTime) {
 		held, err := l.take(ctx)
 		switch {
 		case held:
@@ -271,16 +273,4 @@ func holder(lease *coordinationv1.Lease) string {
 		return ""
 	}
 	return *lease.Spec.HolderIdentity
-}
-
-// pause waits; it tells whether ctx still goes on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -157,7 +159,7 @@ func TestGivenBackLeaseIsTakenAtOnce(t *testing.T) {
 		a := join(t, s, "a", nil)
 		<-a.held
 		b := join(t, s, "b", nil)
-		pause(t.Context(), time.Minute)
+		pause.For(t.Context(), time.Minute)
 		if len(b.held) > 0 {
 			t.Fatal("two hold the Lease")
 		}
@@ -220,11 +222,11 @@ func TestOneFailureIsNoLoss(t *testing.T) {
 		s := &leases{}
 		a := join(t, s, "a", nil)
 		<-a.held
-		pause(t.Context(), 4*time.Second)
+		pause.For(t.Context(), 4*time.Second)
 		s.set(func(s *leases) { s.down = true })
-		pause(t.Context(), 2*time.Second)
+		pause.For(t.Context(), 2*time.Second)
 		s.set(func(s *leases) { s.down = false })
-		pause(t.Context(), time.Minute)
+		pause.For(t.Context(), time.Minute)
 		if len(a.held) > 0 {
 			t.Error("the term ended")
 		}
@@ -292,7 +294,7 @@ func TestWaitingCostsNoRequests(t *testing.T) {
 		b := join(t, s, "b", nil)
 		synctest.Wait()
 		s.set(func(s *leases) { s.requests = 0 })
-		pause(t.Context(), time.Hour)
+		pause.For(t.Context(), time.Hour)
 		s.mu.Lock()
 		got := s.requests
 		s.mu.Unlock()

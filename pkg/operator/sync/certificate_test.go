@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,9 +222,10 @@ func TestCertificateOutage(t *testing.T) {
 func TestCertificateWriteFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := authority(t)
-		fail := true
+		var fail atomic.Bool
+		fail.Store(true)
 		w.kinds.all[2].kind.(*certificate).o.Destination = failing{w.writer, func() error {
-			if fail {
+			if fail.Load() {
 				return errors.New("the server is broken")
 			}
 			return nil
@@ -232,7 +234,7 @@ func TestCertificateWriteFails(t *testing.T) {
 		w.create(s)
 		pass(time.Minute)
 		w.wantIssued(1)
-		fail = false
+		fail.Store(false)
 		pass(time.Minute)
 		w.wantIssued(0)
 		w.wantCondition(s, v1beta1.ConditionSecretSynced, metav1.ConditionTrue, "Synced", "")

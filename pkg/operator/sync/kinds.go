@@ -14,9 +14,11 @@ type Kinds struct{ all []*Reconciler }
 // New makes the reconcilers. They work once a manager runs them.
 func New(o Options) *Kinds {
 	o = o.withDefaults()
+	dynamic := o
+	dynamic.Workers = o.Dynamic
 	return &Kinds{all: []*Reconciler{
 		newReconciler(o, &static{o}, v1beta1.FinalizerVaultStaticSecret),
-		newReconciler(o, newDynamic(o), v1beta1.FinalizerVaultDynamicSecret),
+		newReconciler(dynamic, newDynamic(o), v1beta1.FinalizerVaultDynamicSecret),
 		newReconciler(o, newCertificate(o), v1beta1.FinalizerVaultPKISecret),
 	}}
 }

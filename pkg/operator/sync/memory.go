@@ -28,6 +28,8 @@ type memory struct {
 	visit    gosync.Mutex // held by a visit, and by who lets go of what it has kept
 	written  string       // resource version of our newest write
 	failures int          // visits in a row that ended in a backoff
+	failing  time.Time    // when the first of those ended, of this generation of the object
+	failed   int64        // that generation
 	since    time.Time    // of the first visit of this process
 	own      any          // what the kind keeps
 	rolled   time.Time    // since when the newest rollout is known to be complete; zero: it is not

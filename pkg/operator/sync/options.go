@@ -34,6 +34,8 @@ type Options struct {
 	Metrics     *telemetry.Operator                    // nil: none
 	ExcludeRaw  bool                                   // for all objects
 	Workers     int                                    // objects of one kind that are worked on at once; 0: 100
+	Dynamic     int                                    // that of VaultDynamicSecrets; 0: Workers
+	Patience    time.Duration                          // after which an object that fails all the time is left alone until something changes; 0: never
 	Backoff     lease.Backoff                          // between failed attempts for one object; zero: 5s growing by 1.5 to 60s, half of it random
 	Random      lease.Rand                             // nil: math/rand/v2
 	Process     string                                 // UID of the operator's pod, for the statuses that tell it
@@ -42,6 +44,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Workers <= 0 {
 		o.Workers = 100
+	}
+	if o.Dynamic <= 0 {
+		o.Dynamic = o.Workers
 	}
 	if o.Backoff == (lease.Backoff{}) {
 		o.Backoff = lease.Backoff{Initial: 5 * time.Second, Max: time.Minute, Multiplier: 1.5, Jitter: 0.5}

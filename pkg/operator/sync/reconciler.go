@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
@@ -164,6 +163,7 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 	if err := ctx.Err(); err != nil {
 		return reconcile.Result{}, err // what it looks like is not what it is
 	}
+	o = v.bounded(o)
 	if !o.silent {
 		v.conditions.Conclude(o.Outcome)
 		*v.parts.observed = v.object.GetGeneration()
@@ -198,15 +198,3 @@ func exceptConflict(err error) error {
 	return err
 }
 
-// next is when an object is looked at again.
-func (v *visit) next(o outcome) time.Duration {
-	if !o.backoff {
-		if !o.silent {
-			v.memory.failures = 0
-		}
-		return o.next
-	}
-	wait := v.r.o.Backoff.Wait(v.memory.failures, v.r.o.Random)
-	v.memory.failures++
-	return due.Soonest(max(wait, o.asked), o.next)
-}

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/vaultk8s/vaultk8s/pkg/injector/pause"
+	"github.com/vaultk8s/vaultk8s/pkg/pause"
 )
 
 func TestFor(t *testing.T) {
