@@ -37,7 +37,7 @@ func RightsOfOperator() Rights {
 			rule(v1beta1.Group, []string{"*"}, "get", "list", "watch", "create", "update", "patch", "delete"),
 		},
 		Cluster: []rbacv1.PolicyRule{rule("", []string{"namespaces"}, "get", "list", "watch")},
-		Own:     []rbacv1.PolicyRule{rule("coordination.k8s.io", []string{"leases"}, "get", "list", "watch", "create", "update")},
+		Own:     []rbacv1.PolicyRule{rule("coordination.k8s.io", []string{"leases"}, "get", "list", "watch", "create", "update", "delete")},
 		Metrics: []rbacv1.PolicyRule{
 			rule("authentication.k8s.io", []string{"tokenreviews"}, "create"),
 			rule("authorization.k8s.io", []string{"subjectaccessreviews"}, "create"),

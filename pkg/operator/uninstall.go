@@ -37,8 +37,9 @@ func finalizers() map[string]string {
 }
 
 // uninstall frees the objects of all kinds, in all namespaces, of their finalizers,
-// so that they can be deleted when no operator runs any more. Objects and Secrets
-// stay, and Vault is not asked: what it holds for them ends with their leases.
+// so that they can be deleted when no operator runs any more, and removes what the
+// operator made for itself. Objects and their Secrets stay, and Vault is not asked:
+// what it holds for them ends with their leases.
 func (p *program) uninstall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.config.UninstallTimeout)
 	defer cancel()
@@ -50,7 +51,7 @@ func (p *program) uninstall(ctx context.Context) error {
 		}
 		p.log.Info("finalizers were removed", telemetry.FieldKind, name, telemetry.FieldChanges, n)
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, p.clear(ctx))...)
 }
 
 // free removes a finalizer from all objects of a kind, which need not be installed.

@@ -197,4 +197,3 @@ func exceptConflict(err error) error {
 	}
 	return err
 }
-
