@@ -7,7 +7,7 @@
 //	go run ./test/tour -ci      ends by itself
 //
 // It runs in the folder of the repository and needs the program (flag -bin). It takes
-// root on Linux; elsewhere the part without a node is played, which is test/demo, and a
+// root on Linux; elsewhere, and with -without-node, the part without a node is played, which is test/demo, and a
 // line says what was left out. Nothing is left behind, also after an interrupt. The exit
 // code is 0 when every step was seen, 1 with a sentence that says what was not, and 130
 // after an interrupt before the end.

@@ -120,8 +120,8 @@ func (p *page) foreign(n news) bool {
 }
 
 // forget forgets the Secrets of an object.
-func (l *ledger) forget(o owner) {
+func (l *ledger) forget(object types.UID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.pages, func(_ types.NamespacedName, p *page) bool { return p.owner.ref.UID == o.ref.UID })
+	maps.DeleteFunc(l.pages, func(_ types.NamespacedName, p *page) bool { return p.owner.ref.UID == object })
 }

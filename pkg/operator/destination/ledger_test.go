@@ -85,7 +85,7 @@ func TestLedger(t *testing.T) {
 			},
 		},
 		"Forgotten": {
-			play:   func(b book) { b.know(secretOf("u", "1")); b.l.forget(orders()); b.tell("u", "2") },
+			play:   func(b book) { b.know(secretOf("u", "1")); b.l.forget(orders().ref.UID); b.tell("u", "2") },
 			reason: "the object is gone",
 		},
 		"Unknown": {play: func(b book) { b.l.begin(key)() }},

@@ -25,6 +25,7 @@ type stat struct {
 // only by the one visit at a time; the others by the memories, too.
 type memory struct {
 	name     types.NamespacedName
+	uid      types.UID    // of the object; "": it was not seen yet
 	visit    gosync.Mutex // held by a visit, and by who lets go of what it has kept
 	written  string       // resource version of our newest write
 	failures int          // visits in a row that ended in a backoff

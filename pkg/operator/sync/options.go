@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
@@ -135,6 +136,12 @@ type Looker interface {
 type Remover interface {
 	Releaser
 	Pruner
+	Forgetter
+}
+
+// Forgetter lets go of what is known of the Secrets of an object that is gone.
+type Forgetter interface {
+	Forget(uid types.UID)
 }
 
 // Releaser gives up the Secret of an object which is deleted, or of one which has no
