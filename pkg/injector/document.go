@@ -160,7 +160,7 @@ func (p *plan) templateOf(s *secretPlan, init bool) agentfile.Template {
 	t.ErrorOnMissingKey = s.errorOnMissing
 	t.Perms, _ = fileMode(s.perms) // checked when it was read
 	t.Identity = s.identity
-	t.Command = s.commands(init)
+	t.Command = s.commands(init, p.native())
 	switch {
 	case s.contents != "":
 		t.Contents = s.contents
@@ -182,11 +182,15 @@ func (p *plan) templateOf(s *secretPlan, init bool) agentfile.Template {
 
 // commands is one line for a shell: the user's command, then the signal. The
 // process is named in full, so that no other one gets the signal by accident. An
-// init container ends before that process begins, so it has nobody to signal.
-func (s *secretPlan) commands(init bool) []string {
+// init container ends before that process begins, so it has nobody to signal; a
+// native sidecar writes its first files before, so it may find nobody (exit 1).
+func (s *secretPlan) commands(init, native bool) []string {
 	line := s.command
 	if name, process, ok := strings.Cut(s.signal, ":"); ok && !init {
 		signal := "pkill -" + name + " -x " + process
+		if native {
+			signal += " || test $? -eq 1"
+		}
 		if line == "" {
 			line = signal
 		} else {

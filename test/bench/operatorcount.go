@@ -158,8 +158,8 @@ func ownObjects(what string) bool {
 	return slices.Contains([]string{"secrets", "vaultstaticsecrets", "events"}, resource)
 }
 
-// perObject is the target: the finalizer, the Secret, the status, an event.
-const perObject = 4.0
+// perObject is the target: the Secret, the status, an event.
+const perObject = 3.0
 
 // addRequests shows how often the API server was asked for each object. Lists and
 // watches are of all objects at once.

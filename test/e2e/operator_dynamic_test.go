@@ -149,20 +149,22 @@ func TestOperatorDynamicLife(t *testing.T) {
 // TestOperatorDynamicRestart ends the operator and starts it again, with kept tokens
 // and without: nothing is issued, written or restarted.
 func TestOperatorDynamicRestart(t *testing.T) {
-	for name, kept := range map[string]bool{"Kept": true, "New": false} {
+	for name, model := range map[string]string{"Kept": "direct-unencrypted", "Encrypted": "direct-encrypted", "New": "none"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRealm(t)
 			r.dynamic(time.Hour, 24*time.Hour)
 			r.workload("Deployment", "app", "")
-			args := []string{"--client-cache-persistence-model=none"}
-			if kept {
-				args = []string{"--client-cache-persistence-model=direct-unencrypted"}
+			kept := model != "none"
+			args := []string{"--client-cache-persistence-model=" + model}
+			if model == "direct-encrypted" {
+				r.encryption()
 			}
 			first := r.operator(args...)
 			r.vds("db", "rolloutRestartTargets: [{kind: Deployment, name: app}]")
 			r.awaitReady("VaultDynamicSecret", "db")
 			login, lease := r.databaseLogin("db"), textAt(r.object("VaultDynamicSecret", "db").Object, "status", "secretLease", "id")
+			token := textAt(r.object("VaultDynamicSecret", "db").Object, "status", "vaultClientMeta", "id")
 			if kept {
 				r.awaitKept(textAt(r.object("VaultDynamicSecret", "db").Object, "status", "vaultClientMeta", "cacheKey"))
 			}
@@ -193,6 +195,9 @@ func TestOperatorDynamicRestart(t *testing.T) {
 				t.Error("the restart changed the login, or restarted the workload")
 			}
 			if kept {
+				if got := textAt(r.object("VaultStaticSecret", "probe").Object, "status", "vaultClientMeta", "id"); got != token {
+					t.Errorf("the token is %s after the restart, was %s", got, token)
+				}
 				after := r.versions()
 				maps.DeleteFunc(after, func(key, _ string) bool { return strings.HasSuffix(key, "/probe") })
 				if diff := cmp.Diff(before, after); diff != "" {

@@ -37,6 +37,7 @@ type Kubernetes struct {
 	place    place // nil: this machine's loopback
 
 	processes []*process // in the order of their start
+	server    *process   // the API server among them
 }
 
 // place is where a control plane runs when not on this machine's loopback.
@@ -115,14 +116,13 @@ func (k *Kubernetes) launch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	apiserver, err := k.spawn(k.apiserver())
-	if err != nil {
+	if k.server, err = k.spawn(k.apiserver()); err != nil {
 		return err
 	}
 	if err := k.awaitStore(ctx, etcd); err != nil {
 		return err
 	}
-	if err := apiserver.await(ctx, 50*time.Millisecond, k.probe("/readyz")); err != nil {
+	if err := k.server.await(ctx, 50*time.Millisecond, k.probe("/readyz")); err != nil {
 		return err
 	}
 	return k.launchControllers(ctx)

@@ -7,10 +7,10 @@
 //	go run ./test/tour -ci      ends by itself
 //
 // It runs in the folder of the repository and needs the program (flag -bin). It takes
-// root on Linux; elsewhere, and with -without-node, the part without a node is played, which is test/demo, and a
-// line says what was left out. Nothing is left behind, also after an interrupt. The exit
-// code is 0 when every step was seen, 1 with a sentence that says what was not, and 130
-// after an interrupt before the end.
+// root on Linux. Elsewhere, and with -without-node, the part that needs no node is played,
+// which is test/demo, and a line says what was left out. Nothing is left behind, also after
+// an interrupt. The exit code is 0 when every step was seen, 1 with a sentence that says
+// what was not, and 130 after an interrupt before the end.
 //
 // To read on, start with steps in story.go, which lists the story, and perform in
 // line.go, which does one line of it.

@@ -34,7 +34,8 @@ func Edit(conditions []metav1.Condition, generation int64, now time.Time) *Condi
 }
 
 // Put sets the condition of a type. Its time of transition stays while its
-// status and its reason do; a new message or generation alone does not move it.
+// status and its reason do; a new message or generation alone does not move it. The
+// message of a trouble stays while the new one is Alike.
 func (c *Conditions) Put(kind string, is bool, reason, message string) {
 	c.PutStatus(kind, truth(is), reason, message)
 }
@@ -50,6 +51,7 @@ func (c *Conditions) PutStatus(kind string, is metav1.ConditionStatus, reason, m
 		c.list, c.changed = append(c.list, next), true
 		return
 	}
+	next.Message = settled(c.list[i], next)
 	if old := c.list[i]; old.Status == is && old.Reason == reason && !old.LastTransitionTime.IsZero() {
 		next.LastTransitionTime = old.LastTransitionTime
 	}

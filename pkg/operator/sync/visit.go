@@ -79,7 +79,7 @@ func (v *visit) tell(o outcome) {
 		return
 	}
 	before, ok := ready(v.stored)
-	if !ok || before.Reason != o.Reason || before.Message != o.Message || before.Status != metav1.ConditionFalse {
+	if !ok || before.Reason != o.Reason || !status.Alike(before.Message, o.Message) || before.Status != metav1.ConditionFalse {
 		v.warn(o.Reason, o.Message)
 	}
 }

@@ -81,6 +81,8 @@ func TestBuiltins(t *testing.T) {
 		"PgrepUser":     {line: "pgrep -u no-such-user a", errs: "pgrep: unknown user \"no-such-user\"\n", status: 2},
 		"PgrepNoUser":   {line: "pgrep -u", errs: "pgrep: -u needs a value\n", status: 2},
 		"PkillNone":     {line: "pkill -HUP no-such-program", status: 1},
+		"PkillMaybe":    {line: "pkill -HUP -x no-such-program || test $? -eq 1"},
+		"PkillWrong":    {line: "pkill -NOPE -x a || test $? -eq 1", errs: "pkill: unknown option -NOPE\n", status: 1},
 		"PkillSignal":   {line: "pkill --signal=NOPE a", errs: "pkill: unknown signal \"NOPE\"\n", status: 2},
 		"SleepNothing":  {line: "sleep", errs: "sleep: how long?\n", status: 2},
 		"SleepWord":     {line: "sleep soon", errs: "sleep: invalid time \"soon\"\n", status: 2},
