@@ -90,7 +90,7 @@ func (p *program) clearSecrets(ctx context.Context) error {
 
 // erase deletes an object that need not be there.
 func (p *program) erase(ctx context.Context, o client.Object) error {
-	if err := p.cluster.live.Delete(ctx, o); client.IgnoreNotFound(err) != nil {
+	if err := client.IgnoreNotFound(p.cluster.live.Delete(ctx, o)); err != nil {
 		return fmt.Errorf("delete %s in namespace %q: %w", o.GetName(), o.GetNamespace(), err)
 	}
 	return nil

@@ -130,7 +130,7 @@ func (b *operatorBench) define(ctx context.Context) error {
 		return fmt.Errorf("no definitions at charts/vaultk8s/files/crds: run this in the folder of the project (%w)", err)
 	}
 	for _, name := range files {
-		content, err := os.ReadFile(name) //nolint:gosec // files of the project
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
@@ -243,8 +243,10 @@ func (b *operatorBench) first(ctx context.Context, t *table) error {
 	}
 	rate := firstObjects / took.Seconds()
 	t.add("objects from exec to Secret", strconv.Itoa(firstObjects), digits(took.Seconds())+" s, "+digits(rate)+"/s", "> "+digits(oldSyncs*syncFactor)+"/s", atMost(oldSyncs*syncFactor, rate))
-	reads, distinct := b.readsSince(), operatorSpaces*pathsInVault
-	t.add("reads of Vault for that", strconv.Itoa(firstObjects), strconv.Itoa(reads), strconv.Itoa(distinct), atMost(float64(reads), float64(distinct)))
+	// Where it takes longer than a poll, which comes every ten seconds, a fifth shorter
+	// at most, there are more reads.
+	reads, most := b.readsSince(), operatorSpaces*pathsInVault*(1+int(took/(8*time.Second)))
+	t.add("reads of Vault for that", strconv.Itoa(firstObjects), strconv.Itoa(reads), strconv.Itoa(most), atMost(float64(reads), float64(most)))
 	if _, err := b.settle(ctx); err != nil {
 		return err
 	}

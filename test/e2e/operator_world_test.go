@@ -131,17 +131,18 @@ func (r *realm) authorize() {
 // grant makes a role and binds it.
 func (r *realm) grant(kind, namespace string, rules []rbacv1.PolicyRule) {
 	r.t.Helper()
-	meta := metav1.ObjectMeta{GenerateName: r.name + "-", Namespace: namespace}
+	named := metav1.ObjectMeta{GenerateName: r.name + "-", Namespace: namespace}
 	subjects := []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: r.system, Name: "operator"}}
-	var role, binding client.Object = &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, nil
+	var role, binding client.Object
+	role = &rbacv1.ClusterRole{ObjectMeta: named, Rules: rules}
 	if kind == "Role" {
-		role = &rbacv1.Role{ObjectMeta: meta, Rules: rules}
+		role = &rbacv1.Role{ObjectMeta: named, Rules: rules}
 	}
 	must(r.t, r.client.Create(r.t.Context(), role))
 	ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: kind, Name: role.GetName()}
-	binding = &rbacv1.ClusterRoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
+	binding = &rbacv1.ClusterRoleBinding{ObjectMeta: named, RoleRef: ref, Subjects: subjects}
 	if kind == "Role" {
-		binding = &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: ref, Subjects: subjects}
+		binding = &rbacv1.RoleBinding{ObjectMeta: named, RoleRef: ref, Subjects: subjects}
 	}
 	must(r.t, r.client.Create(r.t.Context(), binding))
 }
@@ -190,7 +191,7 @@ func (r *realm) operator(args ...string) *running {
 func (o *running) get(address, path string) (int, string) {
 	request, err := http.NewRequestWithContext(o.realm.t.Context(), http.MethodGet, "http://"+address+path, http.NoBody)
 	must(o.realm.t, err)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := o.realm.gate.Client().Do(request)
 	if err != nil {
 		return 0, err.Error()
 	}

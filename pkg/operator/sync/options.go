@@ -136,12 +136,6 @@ type Looker interface {
 type Remover interface {
 	Releaser
 	Pruner
-	Forgetter
-}
-
-// Forgetter lets go of what is known of the Secrets of an object that is gone.
-type Forgetter interface {
-	Forget(uid types.UID)
 }
 
 // Releaser gives up the Secret of an object which is deleted, or of one which has no
@@ -151,9 +145,11 @@ type Releaser interface {
 	Remove(ctx context.Context, owner client.Object, d v1beta1.Destination) error
 }
 
-// Pruner gives up the Secrets that an object wrote under another name before.
+// Pruner gives up the Secrets that an object wrote under another name before, and what
+// is known of all of its Secrets once it is gone.
 type Pruner interface {
 	Prune(ctx context.Context, owner client.Object, d v1beta1.Destination) error
+	Forget(uid types.UID)
 }
 
 // Restarts restarts workloads; [rollout.Restarter] is one.

@@ -147,7 +147,8 @@ func (r *Reconciler) end(ctx context.Context, v *visit) error {
 	if err := r.o.Destination.Release(ctx, v.object, *v.parts.destination); err != nil {
 		return err
 	}
-	if err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) }); client.IgnoreNotFound(err) != nil {
+	err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) })
+	if err = client.IgnoreNotFound(err); err != nil {
 		return err
 	}
 	r.drop(v.memory)
