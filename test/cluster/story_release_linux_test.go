@@ -101,7 +101,7 @@ func uninstall(s *stage) {
 // mayStay are objects of the release's namespace that are nobody's waste: what every
 // namespace has from the start, and the operator's key and Lease. Those have the names of
 // the old operator, which leaves them, too: with the same key the next one recognizes
-// the Secrets that this one wrote.
+// the Secrets that this one wrote. Who wants them gone runs the operator with --uninstall.
 func mayStay() []string {
 	return []string{
 		"configmap/kube-root-ca.crt", "serviceaccount/default",

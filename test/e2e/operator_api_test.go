@@ -34,10 +34,13 @@ const (
 var definitionsInstalled sync.Once
 
 // installDefinitions applies the definitions of the chart to the cluster that all
-// share, and waits until it serves them.
+// share, waits until it serves them, and makes the namespace of the manifests.
 func installDefinitions(t *testing.T) {
 	t.Helper()
-	definitionsInstalled.Do(func() { installDefinitionsIn(t, world.kubernetes) })
+	definitionsInstalled.Do(func() {
+		installDefinitionsIn(t, world.kubernetes)
+		must(t, world.kubernetes.CreateNamespace(t.Context(), "platform"))
+	})
 }
 
 func installDefinitionsIn(t *testing.T, k *lab.Kubernetes) {
@@ -126,7 +129,6 @@ func createObject(t *testing.T, object map[string]any, query string) (map[string
 func TestOperatorAccepts(t *testing.T) {
 	t.Parallel()
 	installDefinitions(t)
-	must(t, world.kubernetes.CreateNamespace(t.Context(), "platform"))
 	for _, object := range append(documents(t, "testdata/operator.yaml"), documents(t, operatorExamples)...) {
 		name := textAt(object, "kind") + "/" + textAt(object, "metadata", "name")
 		_, err := createObject(t, object, "&dryRun=All")

@@ -80,7 +80,7 @@ func newSpread(t *testing.T) *spread {
 }
 
 // namespace makes one with a label.
-func (s *spread) namespace(t *testing.T, name string, tier string) {
+func (s *spread) namespace(t *testing.T, name, tier string) {
 	t.Helper()
 	must(t, s.client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.prefix + "-" + name, Labels: map[string]string{"tier-" + s.prefix: tier}}}))
 }

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -413,13 +412,4 @@ func (r *realm) awaitGone(o client.Object) {
 		}
 		return errors.Join(err, fmt.Errorf("%s is still there", o.GetName()))
 	})
-}
-
-// holder is who holds the Lease of the operator.
-func (r *realm) holder(ctx context.Context) string {
-	o, err := r.cluster.Do(ctx, http.MethodGet, "/apis/coordination.k8s.io/v1/namespaces/"+r.system+"/leases/b0d477c0.hashicorp.com", nil)
-	if err != nil {
-		return ""
-	}
-	return textAt(o, "spec", "holderIdentity")
 }

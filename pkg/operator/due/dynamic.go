@@ -34,6 +34,7 @@ type Dynamic struct {
 	Was, Is      Client        // of the status, and of the session as it is now
 	Takeover     bool          // the credentials were requested by another operator process: a restart, a new leader, another product
 	Since        time.Time     // of the first look of this process
+	Extended     bool          // this process has renewed the lease, and so knows that it lives
 	TokenTTL     time.Duration // that the session's token was granted, and so most likely the one before; 0: it does not end
 	Lease        Lease
 	Role         *Role // of a static role, read at Lease.Renewed; nil: it has a lease
@@ -99,8 +100,8 @@ func (d Dynamic) token() check {
 			return Decision{}, false
 		case !d.Takeover || !d.alive() || !from.IsZero() && !d.Now.Before(from):
 			return d.issue(v1beta1.ReasonVaultTokenRotated), true
-		case !d.Lease.Renewable || !d.Lease.Renewed.Before(d.Since.Truncate(time.Second)):
-			return Decision{}, false // nobody can tell whether it lives, or this process has seen that it does
+		case !d.Lease.Renewable || d.Extended:
+			return Decision{}, false // nobody can tell whether it lives, or it is known to
 		default:
 			return Decision{Action: Adopt, Reason: ReasonAdopted}, true
 		}

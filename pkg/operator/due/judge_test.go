@@ -96,13 +96,18 @@ func TestDynamic(t *testing.T) {
 		"Drifted":      {func(d *due.Dynamic) { d.Drifted = true }, sync("SecretDataDrift"), ""},
 		"DriftedHeld":  {func(d *due.Dynamic) { d.Drifted, d.Held = true, true }, due.Decision{Action: due.Restore, Reason: "SecretDataDrift"}, ""},
 		"Adopted": {
-			func(d *due.Dynamic) { d.Is.ID, d.Takeover, d.Since = "y", true, now.Add(-20*minute) },
+			func(d *due.Dynamic) { d.Is.ID, d.Takeover, d.Extended = "y", true, true },
 			due.Decision{Next: 67 * minute},
 			"it was renewed by this process",
 		},
+		"AdoptedAtOnce": {
+			func(d *due.Dynamic) { d.Is.ID, d.Takeover, d.Lease.Renewed = "y", true, d.Since },
+			due.Decision{Action: due.Adopt, Reason: "LeaseAdopted"},
+			"it was issued in the second in which this process began",
+		},
 		"AdoptedEnds": {
 			func(d *due.Dynamic) {
-				d.Is.ID, d.Takeover, d.Since, d.TokenTTL = "y", true, now.Add(-20*minute), 150*minute
+				d.Is.ID, d.Takeover, d.Extended, d.Since, d.TokenTTL = "y", true, true, now.Add(-20*minute), 150*minute
 			},
 			due.Decision{Next: 5 * minute},
 			"the former token has 50 minutes at least; after 25 its leases are replaced",

@@ -95,7 +95,7 @@ func (w *leased) world(now time.Time) due.Dynamic {
 		Was: due.Client{CacheKey: s.VaultClientMeta.CacheKey, ID: s.VaultClientMeta.ID},
 		Is:  due.Client{CacheKey: w.session.CacheKey(), ID: w.session.ClientID()},
 		// Whoever wrote the status last knows which token the lease is of.
-		Takeover: s.LastRuntimePodUID != w.k.o.Process, Since: w.memory.since, TokenTTL: tokenTTL(w.session),
+		Takeover: s.LastRuntimePodUID != w.k.o.Process, Since: w.memory.since, Extended: w.own.extended == s.SecretLease.ID, TokenTTL: tokenTTL(w.session),
 		Lease:   due.Lease{ID: s.SecretLease.ID, TTL: seconds(s.SecretLease.LeaseDuration), Renewable: s.SecretLease.Renewable, Renewed: w.own.readAt(s)},
 		Role:    w.own.roleOf(spec, s),
 		Percent: spec.RenewAfterPercent(), MinTTL: minTTL(spec.Rotation), RefreshAfter: refresh,

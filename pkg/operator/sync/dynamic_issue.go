@@ -26,6 +26,7 @@ type credentials struct {
 	quota     lease.Quota // of requests for credentials
 	settling  time.Time   // since when a static role is about to be rotated
 	announced atomic.Bool // Vault told of a change
+	extended  string      // id of the lease that this process renewed last; "": none
 	engine    string      // kind of engine that answers; "": unknown
 }
 

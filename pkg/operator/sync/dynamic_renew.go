@@ -66,6 +66,7 @@ func (w *leased) prolong(ctx context.Context) error {
 	least := minTTL(w.object.Spec.Rotation)
 	s.LastRenewalTime, s.SecretLease.LeaseDuration, s.SecretLease.Renewable = r.Received.Unix(), int(r.LeaseDuration/time.Second), r.Renewable
 	s.LeaseExpiry = leaseEnd(r.Received, s.SecretLease)
+	w.own.extended = s.SecretLease.ID
 	if r.RequestID != "" {
 		s.SecretLease.RequestID = r.RequestID
 	}

@@ -147,8 +147,7 @@ func (r *Reconciler) end(ctx context.Context, v *visit) error {
 	if err := r.o.Destination.Release(ctx, v.object, *v.parts.destination); err != nil {
 		return err
 	}
-	err := v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) })
-	if err = client.IgnoreNotFound(err); err != nil {
+	if err := client.IgnoreNotFound(v.edit(ctx, func() { controllerutil.RemoveFinalizer(v.object, r.finalizer) })); err != nil {
 		return err
 	}
 	r.drop(v.memory)

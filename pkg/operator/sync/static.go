@@ -39,7 +39,7 @@ func (k *static) forget(m *memory) {
 }
 
 func (k *static) sync(ctx context.Context, v *visit) outcome {
-	s := v.object.(*v1beta1.VaultStaticSecret)
+	s := objectOf[*v1beta1.VaultStaticSecret](v)
 	want, err := wanted(&s.Spec)
 	if err != nil {
 		return v.unsynced(stuck(v1beta1.ReasonInvalidConfiguration, err))

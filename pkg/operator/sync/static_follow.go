@@ -13,7 +13,7 @@ func (k *static) follow(v *visit, r *round) {
 	if k.o.Announced == nil {
 		return
 	}
-	s, id := v.object.(*v1beta1.VaultStaticSecret), k.name()+" "+v.name.String()
+	s, id := objectOf[*v1beta1.VaultStaticSecret](v), k.name()+" "+v.name.String()
 	if s.Spec.SyncConfig == nil || !s.Spec.SyncConfig.InstantUpdates {
 		k.o.Announced.Forget(id)
 		return

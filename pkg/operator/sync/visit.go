@@ -32,12 +32,18 @@ type visit struct {
 	notes      []note
 }
 
+// copyOf is a copy of an object, of the same kind.
+func copyOf(o client.Object) client.Object {
+	c, _ := o.DeepCopyObject().(client.Object)
+	return c
+}
+
 // note is an event that is written at the end of a visit.
 type note struct{ kind, reason, message string }
 
 // take begins with an object.
 func (v *visit) take(object client.Object) {
-	v.object, v.stored = object, object.DeepCopyObject().(client.Object)
+	v.object, v.stored = object, copyOf(object)
 	v.parts = partsOf(object)
 	v.conditions = status.Edit(*v.parts.conditions, object.GetGeneration(), time.Now())
 	if !v.memory.seen {
@@ -98,7 +104,7 @@ func ready(object client.Object) (metav1.Condition, bool) {
 
 // edit changes the metadata of an object, and writes that.
 func (v *visit) edit(ctx context.Context, change func()) error {
-	before := v.stored.DeepCopyObject().(client.Object)
+	before := copyOf(v.stored)
 	change()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := v.r.o.Client.Patch(ctx, v.object, patch); err != nil {
@@ -127,7 +133,7 @@ func (v *visit) save(ctx context.Context) error {
 	if v.r.o.Metrics != nil {
 		v.r.o.Metrics.StatusWrites.WithLabelValues(v.r.kind.name()).Inc()
 	}
-	v.stored, v.parts = v.object.DeepCopyObject().(client.Object), partsOf(v.object)
+	v.stored, v.parts = copyOf(v.object), partsOf(v.object)
 	return nil
 }
 
