@@ -24,15 +24,11 @@ func (w *Writer) Release(ctx context.Context, object client.Object, d v1beta1.De
 		return err
 	}
 	defer w.ledger.forget(o.ref.UID)
-	if !Stays(d) {
+	if !d.Create || collected(d) {
 		return nil
 	}
 	return w.letGo(ctx, o, d)
 }
-
-// Stays tells whether a Secret, or something in it, stays when its object is deleted
-// and nobody calls Release.
-func Stays(d v1beta1.Destination) bool { return d.Create && !collected(d) }
 
 // Forget lets go of what is known of the Secrets of an object that is gone.
 func (w *Writer) Forget(uid types.UID) { w.ledger.forget(uid) }

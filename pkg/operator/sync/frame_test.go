@@ -99,7 +99,7 @@ func TestOwnWritesAreSeen(t *testing.T) {
 		w.kinds.all[0].o.Client = lagging{w.cluster, behind}
 		w.wake(s)
 		w.wantEvents(`db | Normal | SecretSynced | synced Secret "db"`)
-		w.wantWrites(map[string]int{"create Secret": 1, "status VaultStaticSecret": 1})
+		w.wantWrites(map[string]int{"create Secret": 1, "patch VaultStaticSecret": 1, "status VaultStaticSecret": 1})
 	})
 }
 

@@ -38,12 +38,6 @@ type definition interface {
 	empty() client.Object
 }
 
-// bound is a kind of whose objects some need no end: what they caused goes with them.
-type bound interface {
-	// outlived tells whether something stays, so that release has to be waited for.
-	outlived(object client.Object) bool
-}
-
 // forgetful is a kind that keeps something of its objects in this process: memory.own.
 type forgetful interface {
 	// forget lets it go. The object is gone, or another process's now.
@@ -124,12 +118,7 @@ func older(have, written string) bool {
 }
 
 // guard adds the finalizer, before anything is caused that would have to be ended.
-// Objects that leave nothing behind have none: neither their making nor their deletion
-// needs a write of ours, and a namespace can go when no operator runs.
 func (r *Reconciler) guard(ctx context.Context, v *visit) error {
-	if k, ok := r.kind.(bound); ok && !k.outlived(v.object) {
-		return nil
-	}
 	if controllerutil.ContainsFinalizer(v.object, r.finalizer) {
 		return nil
 	}

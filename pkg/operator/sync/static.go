@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
-	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
@@ -22,12 +21,6 @@ func (*static) empty() client.Object { return &v1beta1.VaultStaticSecret{} }
 
 // release has nothing to end: a static secret causes nothing in Vault.
 func (*static) release(context.Context, *visit) error { return nil }
-
-// outlived tells whether the Secret has to be given up by us: the garbage collector
-// deletes that of most objects.
-func (*static) outlived(object client.Object) bool {
-	return destination.Stays(*partsOf(object).destination)
-}
 
 func (k *static) forget(m *memory) {
 	if k.o.Announced != nil {

@@ -11,18 +11,17 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 )
 
-// TestStaticFinalizer: an object has one where its Secret does not go by itself.
+// TestStaticFinalizer: an object lets its Secret go as its destination says.
 func TestStaticFinalizer(t *testing.T) {
 	ours := []string{v1beta1.FinalizerVaultStaticSecret}
 	cases := map[string]struct {
 		destination v1beta1.Destination
-		want        []string
 		secret      bool // after the deletion; nobody collects garbage here
 	}{
-		"Collected": {v1beta1.Destination{Create: true}, nil, true},
-		"Retained":  {v1beta1.Destination{Create: true, DeletionPolicy: v1beta1.DeletionRetain}, ours, true},
-		"Merged":    {v1beta1.Destination{Create: true, MergePolicy: v1beta1.DestinationMerge}, ours, false},
-		"Theirs":    {v1beta1.Destination{}, nil, false},
+		"Collected": {v1beta1.Destination{Create: true}, true},
+		"Retained":  {v1beta1.Destination{Create: true, DeletionPolicy: v1beta1.DeletionRetain}, true},
+		"Merged":    {v1beta1.Destination{Create: true, MergePolicy: v1beta1.DestinationMerge}, false},
+		"Theirs":    {v1beta1.Destination{}, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -32,7 +31,7 @@ func TestStaticFinalizer(t *testing.T) {
 				s := staticSecret("db", func(s *vss) { c.destination.Name = "db"; s.Spec.Destination = c.destination })
 				w.create(s)
 				w.get(s)
-				if diff := cmp.Diff(c.want, s.Finalizers); diff != "" {
+				if diff := cmp.Diff(ours, s.Finalizers); diff != "" {
 					t.Error(diff)
 				}
 				if err := w.cluster.Delete(t.Context(), s); err != nil {
@@ -58,6 +57,11 @@ func TestStaticRemade(t *testing.T) {
 		w.vault.PutKV("secret", "app/db", map[string]any{"password": "a"})
 		first := staticSecret("db")
 		w.create(first)
+		w.get(first)
+		first.Finalizers = nil // as who uninstalls does
+		if err := w.cluster.Update(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
 		w.forgetWrites()
 		w.events = nil
 		for _, o := range []client.Object{first, w.secret("db")} {
@@ -72,7 +76,7 @@ func TestStaticRemade(t *testing.T) {
 		}
 		w.forgetWrites()
 		w.wake(second)
-		w.wantWrites(map[string]int{"create Secret": 1, "status VaultStaticSecret": 1})
+		w.wantWrites(map[string]int{"create Secret": 1, "patch VaultStaticSecret": 1, "status VaultStaticSecret": 1})
 		w.wantEvents(`db | Normal | SecretSynced | synced Secret "db"`)
 		if got := w.secret("db").OwnerReferences[0].UID; got != "another" {
 			t.Errorf("the Secret belongs to %q", got)

@@ -88,7 +88,7 @@ func TestStaticLogin(t *testing.T) {
 		w.create(s)
 		pass(10 * time.Minute)
 		w.wantEvents("db | Warning | VaultClientConfigError | VaultAuth shop/vault: it does not exist")
-		w.wantWrites(map[string]int{"status VaultStaticSecret": 1})
+		w.wantWrites(map[string]int{"patch VaultStaticSecret": 1, "status VaultStaticSecret": 1})
 		w.wantCondition(s, v1beta1.ConditionReady, metav1.ConditionFalse, "VaultClientConfigError", "")
 
 		w.mu.Lock()
