@@ -123,7 +123,10 @@ func TestReloadOfListeners(t *testing.T) {
 	change(strings.Replace(document, "agent.sock", "other.sock", 1))
 	eventually(t, "the listeners are exchanged", func() bool {
 		_, gone := os.Stat(w.path("agent.sock"))
-		_, err := os.Stat(w.path("other.sock"))
+		conn, err := net.Dial("unix", w.path("other.sock")) // its file is there before anybody listens
+		if err == nil {
+			_ = conn.Close()
+		}
 		return err == nil && gone != nil
 	})
 	if status, _, _ := ask(t, overSocket(w.path("other.sock")), http.MethodGet, "/v1/secret/data/app"); status != http.StatusOK {
