@@ -306,7 +306,7 @@ func TestDestinationIsContended(t *testing.T) {
 	s := newShelf(t)
 	d := v1beta1.Destination{Name: "contended", Create: true}
 	s.puts(t, d, map[string]string{"a": "0"}, "POST")
-	quiet := clusterClient(t, clusterConfig(t))
+	quiet := clusterClient(t, clusterConfig(t, world.kubernetes))
 	ctx, stop := context.WithCancel(t.Context())
 	var others sync.WaitGroup
 	for n := range 2 {

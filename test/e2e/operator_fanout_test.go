@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/fanout"
+	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
 // diary notes events.
@@ -42,9 +44,9 @@ func (d *diary) read() []string {
 }
 
 // runManager runs reconcilers until the test ends.
-func runManager(t *testing.T, setup func(manager.Manager) error) client.Client {
+func runManager(t *testing.T, config *rest.Config, setup func(manager.Manager) error) client.Client {
 	t.Helper()
-	m, err := manager.New(clusterConfig(t), manager.Options{
+	m, err := manager.New(config, manager.Options{
 		Scheme: operatorScheme(t), Logger: logr.Discard(), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
 		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)},
 	})
@@ -61,7 +63,7 @@ func runManager(t *testing.T, setup func(manager.Manager) error) client.Client {
 	if !m.GetCache().WaitForCacheSync(ctx) {
 		t.Fatal("the cache is not filled")
 	}
-	return clusterClient(t, clusterConfig(t))
+	return clusterClient(t, config)
 }
 
 // spread is a ClusterVaultSecret with its namespaces.
@@ -71,11 +73,14 @@ type spread struct {
 	prefix string
 }
 
+// newSpread has a cluster of its own: others have namespaces, and objects for all of
+// them, in the shared one.
 func newSpread(t *testing.T) *spread {
 	t.Helper()
-	installDefinitions(t)
+	k := lab.UseKubernetes(t, lab.KubernetesOptions{})
+	installDefinitionsIn(t, k)
 	s := &spread{events: &diary{}, prefix: strings.ToLower(t.Name())}
-	s.client = runManager(t, func(m manager.Manager) error { return fanout.SetupWithManager(m, s.events) })
+	s.client = runManager(t, clusterConfig(t, k), func(m manager.Manager) error { return fanout.SetupWithManager(m, s.events) })
 	return s
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
+	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
 // formerOperator is the field manager of the operator that was there before.
@@ -84,7 +85,7 @@ func newShelf(t *testing.T) *shelf {
 	installDefinitions(t)
 	s := &shelf{namespace: namespaceFor(t), writes: &writeLog{}}
 	must(t, world.kubernetes.CreateNamespace(t.Context(), s.namespace))
-	config := clusterConfig(t)
+	config := clusterConfig(t, world.kubernetes)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		s.writes.RoundTripper = next
 		return s.writes
@@ -96,9 +97,9 @@ func newShelf(t *testing.T) *shelf {
 }
 
 // clusterConfig is an administrator's, without a limit of requests.
-func clusterConfig(t *testing.T) *rest.Config {
+func clusterConfig(t *testing.T, k *lab.Kubernetes) *rest.Config {
 	t.Helper()
-	config, err := clientcmd.BuildConfigFromFlags("", world.kubernetes.Kubeconfig())
+	config, err := clientcmd.BuildConfigFromFlags("", k.Kubeconfig())
 	must(t, err)
 	config.QPS = -1
 	return config
@@ -244,7 +245,7 @@ func (s *shelf) former(t *testing.T, name string, values map[string]string) *cor
 // watch starts a watch as the controller of the objects does, and returns its queue.
 func (s *shelf) watch(t *testing.T) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	t.Helper()
-	secrets, err := cache.New(clusterConfig(t), cache.Options{
+	secrets, err := cache.New(clusterConfig(t, world.kubernetes), cache.Options{
 		Scheme: operatorScheme(t), DefaultNamespaces: map[string]cache.Config{s.namespace: {}},
 		ByObject: map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: labels.SelectorFromSet(labels.Set{v1beta1.LabelManagedBy: v1beta1.ValueManagedBy})}},
 	})
