@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -133,6 +134,13 @@ func (n *csiNode) serveInProcess() {
 		cancel()
 		must(n.t, <-done)
 		network.CloseIdleConnections()
+	})
+	await(n.t, func() error { // as the driver's pods do before there is a pod to serve
+		conn, err := net.Dial("unix", settings.CSI.Endpoints[0])
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
 	})
 }
 

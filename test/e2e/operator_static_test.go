@@ -266,8 +266,11 @@ func TestOperatorStaticRestart(t *testing.T) {
 		t.Error("the Deployment was not restarted")
 	}
 
-	d.Spec.Paused = true
-	must(t, r.client.Update(t.Context(), d))
+	pause := func(paused bool) { // others write the Deployment, too
+		patch := fmt.Appendf(nil, `{"spec":{"paused":%t}}`, paused)
+		must(t, r.client.Patch(t.Context(), d, client.RawPatch(types.MergePatchType, patch)))
+	}
+	pause(true)
 	before := stamp()
 	r.put("app", canary+"-3")
 	c := r.awaitCondition("VaultStaticSecret", "orders", v1beta1.ConditionRolloutRestart, metav1.ConditionFalse)
@@ -275,9 +278,7 @@ func TestOperatorStaticRestart(t *testing.T) {
 		t.Errorf("reason %s: %s", c.Reason, c.Message)
 	}
 	r.awaitReady("VaultStaticSecret", "orders")
-	stamp()
-	d.Spec.Paused = false
-	must(t, r.client.Update(t.Context(), d))
+	pause(false)
 	await(t, func() error {
 		if stamp() == before {
 			return fmt.Errorf("the Deployment is still of %s", before)
