@@ -55,9 +55,16 @@ func (p *pod) users() int {
 // expectWorking checks that a login works in the database.
 func (p *pod) expectWorking(c credentials) {
 	p.t.Helper()
-	if out, err := world.postgres.QueryAs(p.t.Context(), c.user, c.password, "select 1"); err != nil || out != "1" {
-		p.t.Errorf("the login does not work: %v", err)
+	if err := p.works(c); err != nil {
+		p.t.Error(err)
 	}
+}
+
+func (p *pod) works(c credentials) error {
+	if out, err := world.postgres.QueryAs(p.t.Context(), c.user, c.password, "select 1"); err != nil || out != "1" {
+		return fmt.Errorf("the login does not work: %w", err)
+	}
+	return nil
 }
 
 func (p *pod) awaitUsers(want int) {

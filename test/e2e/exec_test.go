@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -64,18 +65,19 @@ env_template "SECRET" {
 		}
 		return logins
 	}
+	// A busy machine may take longer for a restart than the password lasts, so the
+	// last start counts as long as it is the last.
 	await(t, func() error {
-		if n := len(started()); n < 2 {
-			return fmt.Errorf("%d starts", n)
+		logins := started()
+		if len(logins) < 2 {
+			return fmt.Errorf("%d starts", len(logins))
 		}
-		return nil
+		last := p.parseLogin(logins[len(logins)-1])
+		if last == p.parseLogin(logins[0]) {
+			return errors.New("the application was started again with the same password")
+		}
+		return p.works(last)
 	})
-	logins := started()
-	first, second := p.parseLogin(logins[0]), p.parseLogin(logins[1])
-	if first == second {
-		t.Error("the application was started again with the same password")
-	}
-	p.expectWorking(second)
 }
 
 // TestApplicationThatIsNeverRestarted keeps its variables, while files follow.
