@@ -89,7 +89,7 @@ func (m *KeyMaterial) JKSTruststore(password sensitive.String) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := keystore.New(keystore.WithCustomRandomNumberGenerator(k.salts("jks-trust")))
+	store := keystore.New(keystore.WithOrderedAliases(), keystore.WithCustomRandomNumberGenerator(k.salts("jks-trust")))
 	for i, x := range k.authorities {
 		entry := keystore.TrustedCertificateEntry{CreationTime: x.NotBefore, Certificate: keystore.Certificate{Type: "X509", Content: x.Raw}}
 		if err := store.SetTrustedCertificateEntry(fmt.Sprintf("ca-%d", i+1), entry); err != nil {
