@@ -25,12 +25,12 @@ func (c *Client) Owners(ctx context.Context, namespace string) []Owner {
 	if err != nil {
 		return nil // the request that follows tells of it
 	}
-	return ownersOf(token.Reveal(), namespace)
+	return OwnersOf(token.Reveal(), namespace)
 }
 
-// ownersOf reads what the API server wrote into a token. The signature is its own
-// business.
-func ownersOf(token, namespace string) []Owner {
+// OwnersOf is Owners for the token of a service account: it reads what the API server
+// wrote into it. The signature is its own business.
+func OwnersOf(token, namespace string) []Owner {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil

@@ -34,7 +34,7 @@ func TestOwnersOf(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, ownersOf(tc.token, tc.namespace)); diff != "" {
+			if diff := cmp.Diff(tc.want, OwnersOf(tc.token, tc.namespace)); diff != "" {
 				t.Error(tc.reason + diff)
 			}
 		})
@@ -59,7 +59,7 @@ func FuzzOwnersOf(f *testing.F) {
 	f.Add(tokenOf(ownClaims))
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, token string) {
-		for _, o := range ownersOf(token, "vault") {
+		for _, o := range OwnersOf(token, "vault") {
 			if o.Name == "" || o.UID == "" {
 				t.Errorf("%+v", o)
 			}

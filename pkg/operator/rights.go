@@ -36,13 +36,20 @@ func RightsOfOperator() Rights {
 			rule("batch", []string{"jobs"}, "get", "create"),
 			rule(v1beta1.Group, []string{"*"}, "get", "list", "watch", "create", "update", "patch", "delete"),
 		},
-		Cluster: []rbacv1.PolicyRule{rule("", []string{"namespaces"}, "get", "list", "watch")},
+		Cluster: []rbacv1.PolicyRule{rule("", []string{"namespaces"}, "get", "list", "watch"), ownerOfKey()},
 		Own:     []rbacv1.PolicyRule{rule("coordination.k8s.io", []string{"leases"}, "get", "list", "watch", "create", "update", "delete")},
 		Metrics: []rbacv1.PolicyRule{
 			rule("authentication.k8s.io", []string{"tokenreviews"}, "create"),
 			rule("authorization.k8s.io", []string{"subjectaccessreviews"}, "create"),
 		},
 	}
+}
+
+// ownerOfKey lets the operator name the owner of its key.
+func ownerOfKey() rbacv1.PolicyRule {
+	r := rule("apiextensions.k8s.io", []string{"customresourcedefinitions"}, "get")
+	r.ResourceNames = []string{"vaultstaticsecrets." + v1beta1.Group}
+	return r
 }
 
 func rule(group string, resources []string, verbs ...string) rbacv1.PolicyRule {

@@ -127,7 +127,7 @@ func (p *program) prepare(ctx context.Context) error {
 	for ; ; pause.For(ctx, prepareRetry) {
 		err := p.awaitKinds()
 		if err == nil {
-			p.key, err = session.LoadKey(ctx, p.cluster.live, p.cluster.live, p.config.Namespace)
+			p.key, err = session.LoadKey(ctx, p.cluster.live, p.cluster.live, p.config.Namespace, p.definition)
 		}
 		if err == nil {
 			break

@@ -72,7 +72,7 @@ func (p *program) hold(ctx context.Context) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	for turn, i := range rand.Perm(p.config.Shards) { //nolint:gosec // only so that replicas begin with different shards
 		l := &shard.Lease{
-			Client: leases.Leases(p.config.Namespace), Name: shardLease(i), Identity: identity, Patience: p.patience,
+			Client: leases.Leases(p.config.Namespace), Name: shardLease(i), Identity: identity, Patience: p.patience, Owners: p.account,
 			Report: func(err error) { p.log.Warn("lease", telemetry.FieldError, err.Error()) },
 		}
 		tasks.Go(func() error {

@@ -88,25 +88,40 @@ func (s *stage) dryRun(ctx context.Context) error {
 	return nil
 }
 
-// uninstall looks for everything that the release or its programs may have made.
+// uninstall takes everything away as docs/install.md says: the resources while the
+// operator is there to free them, the release, and last the definitions. It looks for
+// everything that the release or its programs may have made.
 func uninstall(s *stage) {
+	s.kubectl("delete", "--all", "--all-namespaces", "--timeout=2m", strings.Join(resources(s.kubectl("get", "crd", "-o", "name")), ","))
 	if err := world.helm(s.Context(), "uninstall", release, "--wait", "--timeout=3m"); err != nil {
 		s.Fatal(err)
 	}
-	s.eventually("nothing is left of the release", func() error {
+	s.eventually("nothing is left of the release but the key", func() error {
+		return expect(s.leftovers(), "secret/vso-cc-storage-hmac-key")
+	})
+	for _, name := range resources(s.kubectl("get", "crd", "-o", "name")) {
+		s.kubectl("delete", "crd", name, "--timeout=2m")
+	}
+	s.eventually("nothing is left", func() error {
 		return expect(s.leftovers(), "")
 	})
 }
 
-// mayStay are objects of the release's namespace that are nobody's waste: what every
-// namespace has from the start, and the operator's key and Lease. Those have the names of
-// the old operator, which leaves them, too: with the same key the next one recognizes
-// the Secrets that this one wrote. Who wants them gone runs the operator with --uninstall.
-func mayStay() []string {
-	return []string{
-		"configmap/kube-root-ca.crt", "serviceaccount/default",
-		"secret/vso-cc-storage-hmac-key", "lease.coordination.k8s.io/b0d477c0.hashicorp.com",
+// resources picks the operator's own of the definitions that kubectl names.
+func resources(names string) []string {
+	var all []string
+	for line := range strings.Lines(names) {
+		_, name, _ := strings.Cut(strings.TrimSpace(line), "/")
+		if strings.HasSuffix(name, ".secrets.hashicorp.com") {
+			all = append(all, name)
+		}
 	}
+	return all
+}
+
+// mayStay are objects that every namespace has from the start.
+func mayStay() []string {
+	return []string{"configmap/kube-root-ca.crt", "serviceaccount/default"}
 }
 
 // leftovers lists objects of the release's namespace, and those of the cluster that

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -158,6 +160,22 @@ spec:
 	must(t, r.client.Delete(t.Context(), &v1beta1.ClusterVaultSecret{ObjectMeta: metav1.ObjectMeta{Name: r.name}}))
 	for _, name := range append(spaces, late) {
 		r.awaitGone(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "orders"}})
+	}
+	r.wantOwner(&corev1.Secret{}, mac.KeySecretName, "CustomResourceDefinition vaultstaticsecrets.secrets.hashicorp.com")
+	r.wantOwner(&coordinationv1.Lease{}, "b0d477c0.hashicorp.com", "ServiceAccount operator")
+}
+
+// wantOwner checks what an object of the operator goes with: the garbage collector
+// would have removed it by now, were that not there.
+func (r *realm) wantOwner(o client.Object, name, want string) {
+	r.t.Helper()
+	must(r.t, r.client.Get(r.t.Context(), client.ObjectKey{Namespace: r.system, Name: name}, o))
+	var got []string
+	for _, owner := range o.GetOwnerReferences() {
+		got = append(got, owner.Kind+" "+owner.Name)
+	}
+	if diff := cmp.Diff([]string{want}, got); diff != "" {
+		r.t.Errorf("owners of %s (-want +got):\n%s", name, diff)
 	}
 }
 

@@ -28,7 +28,7 @@ func (r *realm) sessions(p session.Persistence) (*session.Sessions, func()) {
 	must(r.t, err)
 	own, err := client.New(config, client.Options{Scheme: operatorScheme(r.t)})
 	must(r.t, err)
-	key, err := session.LoadKey(r.t.Context(), own, own, r.system)
+	key, err := session.LoadKey(r.t.Context(), own, own, r.system, nil)
 	must(r.t, err)
 	logged := &strings.Builder{}
 	s := session.New(session.Options{

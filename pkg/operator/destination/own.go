@@ -29,10 +29,10 @@ func marked(labels map[string]string) bool {
 	return true
 }
 
-// collected tells whether the garbage collector may delete the Secret after its
+// Collected tells whether the garbage collector may delete the Secret after its
 // object. It deletes whole Secrets, and asks nobody: neither is right for one that
 // is to be retained, or that others have written to.
-func collected(d v1beta1.Destination) bool {
+func Collected(d v1beta1.Destination) bool {
 	return d.DeletionPolicy != v1beta1.DeletionRetain && policy(d) == v1beta1.DestinationReplace
 }
 
@@ -106,7 +106,7 @@ func (f *Found) wanted(d Data) *corev1.Secret {
 	}
 	s.Labels = union(f.want.Labels, d.Labels, ownerLabels(), map[string]string{v1beta1.LabelOwnerUID: string(f.owner.ref.UID)})
 	s.Annotations = union(f.want.Annotations, d.Annotations)
-	if collected(f.want) {
+	if Collected(f.want) {
 		s.OwnerReferences = []metav1.OwnerReference{f.owner.ref}
 	}
 	s.Type = typeOf(f.want)

@@ -24,7 +24,7 @@ func (w *Writer) Release(ctx context.Context, object client.Object, d v1beta1.De
 		return err
 	}
 	defer w.ledger.forget(o.ref.UID)
-	if !d.Create || collected(d) {
+	if !d.Create || Collected(d) {
 		return nil
 	}
 	return w.letGo(ctx, o, d)

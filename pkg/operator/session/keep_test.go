@@ -2,8 +2,10 @@ package session_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,7 +15,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -225,7 +229,7 @@ func TestPrune(t *testing.T) {
 func TestLoadKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		again, err := session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace)
+		again, err := session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace, nil)
 		if err != nil || again.Text(nil) != w.key.Text(nil) {
 			t.Errorf("another key, error %v", err)
 		}
@@ -233,9 +237,18 @@ func TestLoadKey(t *testing.T) {
 		if err := w.cluster.Create(t.Context(), bad); err != nil {
 			t.Fatal(err)
 		}
-		_, err = session.LoadKey(t.Context(), w.cluster, w.cluster, "shop")
+		_, err = session.LoadKey(t.Context(), w.cluster, w.cluster, "shop", nil)
 		if want := fmt.Sprintf(`secret shop/vso-cc-storage-hmac-key: "key" has %d bytes instead of 16`, len(canary)); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
+		}
+		owner := metav1.OwnerReference{APIVersion: "v1", Kind: "ServiceAccount", Name: "operator", UID: "u-1"}
+		_, err = session.LoadKey(t.Context(), w.cluster, w.cluster, "bank", func(context.Context) []metav1.OwnerReference { return []metav1.OwnerReference{owner} })
+		made := &corev1.Secret{}
+		if err = errors.Join(err, w.cluster.Get(t.Context(), types.NamespacedName{Namespace: "bank", Name: mac.KeySecretName}, made)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]metav1.OwnerReference{owner}, made.OwnerReferences); diff != "" {
+			t.Errorf("owners (-want +got):\n%s", diff)
 		}
 		// Another process creates the key between our look and our own.
 		missing := true
@@ -246,12 +259,12 @@ func TestLoadKey(t *testing.T) {
 			}
 			return nil
 		})
-		again, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace)
+		again, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace, nil)
 		if err != nil || again.Text(nil) != w.key.Text(nil) {
 			t.Errorf("after a race another key, error %v", err)
 		}
 		w.setBroken(func(string) error { return errAway })
-		_, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace)
+		_, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace, nil)
 		want := "read the key that Secrets are compared with, in Secret vault-secrets-operator-system/vso-cc-storage-hmac-key: Internal error occurred: etcd is away"
 		if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
 			t.Error(diff)

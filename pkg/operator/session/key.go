@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,7 +17,7 @@ import (
 // LoadKey returns the key of package mac from its Secret in the operator's
 // namespace, which is created where there is none. Of several processes that do so
 // at once all get the same.
-func LoadKey(ctx context.Context, c client.Client, live client.Reader, namespace string) (mac.Key, error) {
+func LoadKey(ctx context.Context, c client.Client, live client.Reader, namespace string, owners func(context.Context) []metav1.OwnerReference) (mac.Key, error) {
 	name := types.NamespacedName{Namespace: namespace, Name: mac.KeySecretName}
 	key, err := readKey(ctx, live, name)
 	if !apierrors.IsNotFound(err) {
@@ -25,7 +26,11 @@ func LoadKey(ctx context.Context, c client.Client, live client.Reader, namespace
 	if key, err = mac.NewKey(rand.Reader); err != nil {
 		return mac.Key{}, err
 	}
-	err = c.Create(ctx, key.Secret(namespace))
+	made := key.Secret(namespace)
+	if owners != nil {
+		made.OwnerReferences = owners(ctx)
+	}
+	err = c.Create(ctx, made)
 	switch {
 	case err == nil:
 		return key, nil

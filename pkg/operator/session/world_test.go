@@ -88,7 +88,7 @@ func newWorld(t *testing.T, more ...client.Object) *world {
 	}, more...)
 	w.cluster = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(w.interceptors()).Build()
 	var err error
-	if w.key, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace); err != nil {
+	if w.key, err = session.LoadKey(t.Context(), w.cluster, w.cluster, operatorNamespace, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

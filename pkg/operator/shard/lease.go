@@ -34,6 +34,9 @@ type Lease struct {
 	Identity string      // who this process is
 	Report   func(error) // hears of failed requests
 
+	// Owners are asked for when the Lease is made; nil: it has none.
+	Owners func() []metav1.OwnerReference
+
 	// Patience is asked when the Lease is free: how long somebody else may take it
 	// before this process does. nil: 0.
 	Patience func() time.Duration
@@ -120,6 +123,9 @@ func (l *Lease) take(ctx context.Context) (held bool, err error) {
 	lease, err := l.Client.Get(ctx, l.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		lease = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: l.Name}}
+		if l.Owners != nil {
+			lease.OwnerReferences = l.Owners()
+		}
 		l.sign(lease, now)
 		_, err = l.Client.Create(ctx, lease, metav1.CreateOptions{})
 		return err == nil, ignoreConflict(err)

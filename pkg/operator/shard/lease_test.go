@@ -307,3 +307,26 @@ func TestWaitingCostsNoRequests(t *testing.T) {
 		b.end(t)
 	})
 }
+
+// TestLeaseHasOwners: it goes with them. One that is there already is left as it is.
+func TestLeaseHasOwners(t *testing.T) {
+	owners := func() []metav1.OwnerReference { return []metav1.OwnerReference{{Kind: "ServiceAccount", Name: "operator"}} }
+	for name, tc := range map[string]struct {
+		there *coordinationv1.Lease
+		want  int
+	}{
+		"New":      {nil, 1},
+		"ThereBefore": {&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "l", ResourceVersion: "1"}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &leases{lease: tc.there}
+			l := &Lease{Client: s, Name: "l", Identity: "a", Owners: owners}
+			if held, err := l.take(t.Context()); !held || err != nil {
+				t.Fatal(held, err)
+			}
+			if got := s.current().OwnerReferences; len(got) != tc.want {
+				t.Errorf("owners %v, want %d", got, tc.want)
+			}
+		})
+	}
+}

@@ -37,6 +37,8 @@ type memory struct {
 	seen     bool         // a visit of this process has begun
 	refresh  string       // value of the annotation that asks for a refresh, as it was served
 
+	unwritten *unwritten // nil: the newest visit is written down
+
 	session string                 // cache key of the login, without a Vault namespace
 	waits   bool                   // there is no login
 	uses    []types.NamespacedName // SecretTransformations

@@ -51,6 +51,7 @@ type Reconciler struct {
 	finalizer string
 	bell      bell
 	memories  memories
+	books     books
 }
 
 func newReconciler(o Options, k kind, finalizer string) *Reconciler {
@@ -66,6 +67,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	}
 	m.visit.Lock()
 	defer m.visit.Unlock()
+	if _, err := r.settle(ctx, m); err != nil {
+		return reconcile.Result{}, err
+	}
 	v, err := r.open(ctx, m)
 	switch {
 	case err != nil:
@@ -82,10 +86,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		return reconcile.Result{}, r.end(ctx, v)
 	}
 	m.uid = v.object.GetUID()
-	if err := r.guard(ctx, v); err != nil {
-		return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
+	light := r.light(v)
+	if !light {
+		if err := r.guard(ctx, v); err != nil {
+			return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
+		}
 	}
-	return r.conclude(ctx, v, r.kind.sync(ctx, v))
+	return r.leave(ctx, v, r.kind.sync(ctx, v), light)
 }
 
 // open loads an object. It is never older than what this process wrote of it, or
@@ -117,7 +124,7 @@ func older(have, written string) bool {
 	return err == nil && order < 0
 }
 
-// guard adds the finalizer, before anything is caused that would have to be ended.
+// guard adds the finalizer, before anything is caused that only it would end.
 func (r *Reconciler) guard(ctx context.Context, v *visit) error {
 	if controllerutil.ContainsFinalizer(v.object, r.finalizer) {
 		return nil
@@ -183,6 +190,9 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 		return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
 	}
 	v.report()
+	if err := r.guardLater(ctx, v, o); err != nil {
+		return reconcile.Result{RequeueAfter: conflictPause(err)}, exceptConflict(err)
+	}
 	return reconcile.Result{RequeueAfter: v.next(o)}, nil
 }
 
