@@ -94,7 +94,11 @@ func rights(which string) string {
 		if group == "" {
 			group = "core"
 		}
-		rows = append(rows, []string{code(group), code(strings.Join(r.Resources, "`, `")), strings.Join(r.Verbs, ", ")})
+		resources := code(strings.Join(r.Resources, "`, `"))
+		if len(r.ResourceNames) > 0 {
+			resources += ", only " + code(strings.Join(r.ResourceNames, "`, `"))
+		}
+		rows = append(rows, []string{code(group), resources, strings.Join(r.Verbs, ", ")})
 	}
 	return table("group|resources|verbs", rows)
 }

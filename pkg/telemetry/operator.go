@@ -17,8 +17,18 @@ type Operator struct {
 	CacheMisses    prometheus.Counter
 	CacheEvictions prometheus.Counter
 
-	StorageOperations *prometheus.CounterVec // operation
-	StorageErrors     *prometheus.CounterVec // operation
+	CloneHits      prometheus.Counter // of sessions in a Vault namespace that is not the one of their login
+	CloneMisses    prometheus.Counter
+	CloneEvictions prometheus.Counter
+
+	Asked         prometheus.Counter // searches for the session of an object
+	AskedErrors   prometheus.Counter
+	AskedDuration *prometheus.HistogramVec // component, operation; seconds
+
+	StorageOperations    *prometheus.CounterVec // operation
+	StorageErrors        *prometheus.CounterVec // operation
+	StorageRequests      *prometheus.CounterVec // operation
+	StorageRequestErrors *prometheus.CounterVec // operation
 
 	Requests        *prometheus.CounterVec   // operation, vault_connection
 	RequestErrors   *prometheus.CounterVec   // operation, vault_connection
@@ -71,20 +81,30 @@ func (m *Metrics) AddOperator(version string, settings OperatorConfig, state fun
 	gauges("vso_build_info").WithLabelValues(version).Set(1)
 	gauges("vso_runtime_config").With(prometheus.Labels(settings)).Set(1)
 	m.Registry.MustRegister(newOperatorNumbers(all, state))
-	const duration = "vso_client_operations_time_seconds"
+	histograms := func(name string) *prometheus.HistogramVec {
+		return registered(m.Registry, prometheus.NewHistogramVec(all.of(name).histogram(requestBuckets()), all.of(name).Labels))
+	}
 	return &Operator{
-		CacheHits:         counter("vso_client_cache_hits"),
-		CacheMisses:       counter("vso_client_cache_misses"),
-		CacheEvictions:    counter("vso_client_cache_evictions"),
-		StorageOperations: counters("vso_client_cache_storage_operations_total"),
-		StorageErrors:     counters("vso_client_cache_storage_operations_errors_total"),
-		Requests:          counters("vso_client_operations_total"),
-		RequestErrors:     counters("vso_client_operations_errors_total"),
-		RequestDuration:   registered(m.Registry, prometheus.NewHistogramVec(all.of(duration).histogram(requestBuckets()), all.of(duration).Labels)),
-		Status:            gauges("controller_resource_status"),
-		SecretWrites:      counters("vaultk8s_operator_secret_writes_total"),
-		StatusWrites:      counters("vaultk8s_operator_status_writes_total"),
-		Restarts:          counters("vaultk8s_operator_restarts_total"),
+		CacheHits:            counter("vso_client_cache_hits"),
+		CacheMisses:          counter("vso_client_cache_misses"),
+		CacheEvictions:       counter("vso_client_cache_evictions"),
+		CloneHits:            counter("vso_client_clone_cache_hits"),
+		CloneMisses:          counter("vso_client_clone_cache_misses"),
+		CloneEvictions:       counter("vso_client_clone_cache_evictions"),
+		Asked:                counter("vso_client_factory_requests_total"),
+		AskedErrors:          counter("vso_client_factory_requests_errors_total"),
+		AskedDuration:        histograms("vso_client_factory_operations_time_seconds"),
+		StorageRequests:      counters("vso_client_cache_storage_requests_total"),
+		StorageRequestErrors: counters("vso_client_cache_storage_requests_errors_total"),
+		StorageOperations:    counters("vso_client_cache_storage_operations_total"),
+		StorageErrors:        counters("vso_client_cache_storage_operations_errors_total"),
+		Requests:             counters("vso_client_operations_total"),
+		RequestErrors:        counters("vso_client_operations_errors_total"),
+		RequestDuration:      histograms("vso_client_operations_time_seconds"),
+		Status:               gauges("controller_resource_status"),
+		SecretWrites:         counters("vaultk8s_operator_secret_writes_total"),
+		StatusWrites:         counters("vaultk8s_operator_status_writes_total"),
+		Restarts:             counters("vaultk8s_operator_restarts_total"),
 	}
 }
 

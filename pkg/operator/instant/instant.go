@@ -69,13 +69,25 @@ type key struct {
 type stream struct {
 	key       key
 	stop      context.CancelFunc
-	followers map[string]follower // by object
+	followers map[string]*follower // by object
+	tried     bool
+	problem   error // nil: it stands, once it was tried
 }
 
 // follower is what one object wants to hear of.
 type follower struct {
-	paths  []string
-	notify func()
+	paths []string
+	hears Hears
+	told  string // of the subscription; "": nothing yet
+}
+
+// Hears is what an object does with news. Neither function may block.
+type Hears struct {
+	// Change is called when something that is followed has changed, or may have.
+	Change func()
+	// State is called with nil when the subscription stands, and with the reason when
+	// it does not; once each, until the other is true. nil: nobody wants to know.
+	State func(error)
 }
 
 // New makes listeners that follow nothing yet.
@@ -99,11 +111,18 @@ func (l *Listeners) Run(ctx context.Context) error {
 	return nil
 }
 
-// Follow calls notify, which must not block, when Vault tells that something at one
-// of the paths changed, and whenever changes may have been missed. Engine is the kind
-// of engine; "" follows nothing, because it is not known. What the object followed
-// through the same session before is replaced.
-func (l *Listeners) Follow(object string, s Session, engine string, paths []string, notify func()) {
+// Follow tells an object when something at one of the paths changed, and whenever
+// changes may have been missed. Engine is the kind of engine; "" follows nothing,
+// because it is not known. What the object followed through the same session before is
+// replaced.
+func (l *Listeners) Follow(object string, s Session, engine string, paths []string, hears Hears) {
+	if f := l.join(object, s, engine, paths, hears); f != nil {
+		f()
+	}
+}
+
+// join is Follow, and returns what is to be told of the subscription.
+func (l *Listeners) join(object string, s Session, engine string, paths []string, hears Hears) func() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for k := range l.streams {
@@ -112,16 +131,36 @@ func (l *Listeners) Follow(object string, s Session, engine string, paths []stri
 		}
 	}
 	if engine == "" || l.over(s) {
-		return
+		return nil
 	}
 	k := key{s, patternOf(engine)}
 	found := l.streams[k]
 	if found == nil {
-		found = &stream{key: k, followers: map[string]follower{}}
+		found = &stream{key: k, followers: map[string]*follower{}}
 		l.streams[k] = found
 		l.start(found)
 	}
-	found.followers[object] = follower{paths: slices.Clone(paths), notify: notify}
+	f := &follower{paths: slices.Clone(paths), hears: hears}
+	if before := found.followers[object]; before != nil {
+		f.told = before.told
+	}
+	found.followers[object] = f
+	return found.news(f)
+}
+
+// news returns what tells a follower of the subscription, nil where it knows. The
+// caller holds mu.
+func (s *stream) news(f *follower) func() {
+	is := "it stands"
+	if s.problem != nil {
+		is = "it does not" // whatever the reason, which may differ each time
+	}
+	if !s.tried || f.told == is || f.hears.State == nil {
+		return nil
+	}
+	f.told = is
+	problem := s.problem
+	return func() { f.hears.State(problem) }
 }
 
 // patternOf is the pattern of the events of a kind of engine.
@@ -195,8 +234,9 @@ func (l *Listeners) keep(ctx context.Context, s *stream) {
 		err := events.Listen(ctx, s.key.session, s.key.pattern, func() {
 			opened = time.Now()
 			said = ""
+			l.stands(s, nil)
 			l.o.Log.DebugContext(ctx, "subscribed to events of Vault", "type", s.key.pattern, "namespace", s.key.session.VaultNamespace())
-			l.tell(s, func(follower) bool { return true })
+			l.tell(s, func(*follower) bool { return true })
 		}, func(e events.Event) { l.heard(s, e) })
 		if !opened.IsZero() && time.Since(opened) >= settled {
 			failures = 0
@@ -204,6 +244,9 @@ func (l *Listeners) keep(ctx context.Context, s *stream) {
 		if text := err.Error(); text != said && !errors.Is(err, context.Canceled) {
 			said = text
 			l.o.Log.WarnContext(ctx, "no events of Vault; changes are found by polling until there are", "type", s.key.pattern, "error", err)
+		}
+		if opened.IsZero() && ctx.Err() == nil {
+			l.stands(s, err)
 		}
 		pause.For(ctx, l.backoff.Wait(failures, l.o.Rand))
 		failures++
@@ -225,18 +268,34 @@ func (l *Listeners) heard(s *stream, e events.Event) {
 	if e.Index != "" && e.Modified {
 		s.key.session.Changed(e.Index)
 	}
-	l.tell(s, func(f follower) bool {
+	l.tell(s, func(f *follower) bool {
 		return slices.ContainsFunc(f.paths, func(path string) bool { return e.Concerns(namespace, path) })
 	})
 }
 
+// stands takes note of how the subscription is, and tells its followers.
+func (l *Listeners) stands(s *stream, problem error) {
+	l.mu.Lock()
+	s.tried, s.problem = true, problem
+	var told []func()
+	for _, f := range s.followers {
+		if news := s.news(f); news != nil {
+			told = append(told, news)
+		}
+	}
+	l.mu.Unlock()
+	for _, tell := range told {
+		tell()
+	}
+}
+
 // tell notifies followers.
-func (l *Listeners) tell(s *stream, whom func(follower) bool) {
+func (l *Listeners) tell(s *stream, whom func(*follower) bool) {
 	l.mu.Lock()
 	var told []func()
 	for _, f := range s.followers {
 		if whom(f) {
-			told = append(told, f.notify)
+			told = append(told, f.hears.Change)
 		}
 	}
 	l.mu.Unlock()

@@ -196,9 +196,9 @@ func TestFollow(t *testing.T) {
 	l, s := run(t), v.session()
 	a, b, other := newBell(), newBell(), newBell()
 	for range 3 { // as each look at an object does
-		l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
-		l.Follow("b", s, "kv", []string{"secret/data/x", "secret/data/y"}, b.ring)
-		l.Follow("other", s, "kv*", []string{"secret/data/z"}, other.ring)
+		l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
+		l.Follow("b", s, "kv", []string{"secret/data/x", "secret/data/y"}, Hears{Change: b.ring})
+		l.Follow("other", s, "kv*", []string{"secret/data/z"}, Hears{Change: other.ring})
 	}
 	a.wait(t) // what may have been missed before
 	b.wait(t)
@@ -219,7 +219,7 @@ func TestFollow(t *testing.T) {
 		t.Errorf("index %q", s.index)
 	}
 	s.mu.Unlock()
-	l.Follow("a", s, "kv*", []string{"secret/data/y"}, a.ring)
+	l.Follow("a", s, "kv*", []string{"secret/data/y"}, Hears{Change: a.ring})
 	l.Forget("b")
 	v.write("secret/data/y")
 	a.wait(t)
@@ -236,7 +236,7 @@ func TestReconnect(t *testing.T) {
 	v := newServer(t)
 	l, s := run(t), v.session()
 	a := newBell()
-	l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	a.wait(t)
 	for range 3 {
 		wait(t, "subscription", func() bool { return v.subscriptions() == 1 })
@@ -251,13 +251,33 @@ func TestRefused(t *testing.T) {
 	v.refuse = true
 	l, s := run(t), v.session()
 	a := newBell()
-	l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
+	told := make(chan error, 100)
+	hears := Hears{Change: a.ring, State: func(err error) { told <- err }}
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, hears)
 	wait(t, "a few attempts", func() bool { return len(v.requests()) > 2 })
 	a.silent(t)
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, hears) // as the next look at the object does
 	v.mu.Lock()
 	v.refuse = false
 	v.mu.Unlock()
 	a.wait(t)
+	if err := <-told; err == nil {
+		t.Error("the object was not told that it hears nothing")
+	}
+	if err := <-told; err != nil {
+		t.Errorf("the object was told %v, although the subscription stands", err)
+	}
+	l.Follow("late", s, "kv*", []string{"secret/data/y"}, hears)
+	if err := <-told; err != nil {
+		t.Errorf("who comes late was told %v", err)
+	}
+	// A connection that breaks and is there again is nothing to be told.
+	wait(t, "subscription", func() bool { return v.subscriptions() == 1 })
+	v.drop()
+	a.wait(t)
+	if n := len(told); n != 0 {
+		t.Errorf("%d more were told, the first: %v", n, <-told)
+	}
 }
 
 // TestSessionEnds: the subscription of a session ends with it.
@@ -265,13 +285,13 @@ func TestSessionEnds(t *testing.T) {
 	v := newServer(t)
 	l, s := run(t), v.session()
 	a := newBell()
-	l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	a.wait(t)
 	close(s.ended)
 	wait(t, "end of the subscription", func() bool { return v.subscriptions() == 0 })
-	l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	next := v.session()
-	l.Follow("a", next, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("a", next, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	a.wait(t)
 	if n := len(v.requests()); n != 2 {
 		t.Errorf("%d subscriptions, want one for each session", n)
@@ -283,10 +303,10 @@ func TestEngines(t *testing.T) {
 	v := newServer(t)
 	l, s := run(t), v.session()
 	a := newBell()
-	l.Follow("a", s, "", []string{"database/static-creds/a"}, a.ring)
-	l.Follow("a", s, "kv", []string{"database/static-creds/a"}, a.ring)
+	l.Follow("a", s, "", []string{"database/static-creds/a"}, Hears{Change: a.ring})
+	l.Follow("a", s, "kv", []string{"database/static-creds/a"}, Hears{Change: a.ring})
 	a.wait(t)
-	l.Follow("a", s, "database", []string{"database/static-creds/a"}, a.ring)
+	l.Follow("a", s, "database", []string{"database/static-creds/a"}, Hears{Change: a.ring})
 	a.wait(t)
 	wait(t, "end of the first subscription", func() bool { return v.subscriptions() == 1 })
 	if diff := cmp.Diff([]string{" kv*", " database*"}, v.requests()); diff != "" {
@@ -299,7 +319,7 @@ func TestBeforeRun(t *testing.T) {
 	v := newServer(t)
 	l, s := New(Options{Log: slog.New(slog.DiscardHandler)}), v.session()
 	a := newBell()
-	l.Follow("a", s, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	if len(v.requests()) != 0 {
 		t.Error("subscribed before Run")
 	}
@@ -311,6 +331,6 @@ func TestBeforeRun(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	l.Follow("b", s, "kv*", []string{"secret/data/x"}, a.ring)
+	l.Follow("b", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 	a.silent(t)
 }

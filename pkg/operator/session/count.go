@@ -41,6 +41,9 @@ const (
 	hits event = iota
 	misses
 	evictions
+	cloneHits
+	cloneMisses
+	cloneEvictions
 )
 
 func (s *Sessions) counted(e event) {
@@ -52,16 +55,47 @@ func (s *Sessions) counted(e event) {
 			m.CacheMisses.Inc()
 		case evictions:
 			m.CacheEvictions.Inc()
+		case cloneHits:
+			m.CloneHits.Inc()
+		case cloneMisses:
+			m.CloneMisses.Inc()
+		case cloneEvictions:
+			m.CloneEvictions.Inc()
 		}
 	}
+}
+
+// clone counts a session in a Vault namespace which is not that of its login.
+func (s *Sessions) clone(namespace string, found bool) {
+	switch {
+	case namespace == "":
+	case found:
+		s.counted(cloneHits)
+	default:
+		s.counted(cloneMisses)
+	}
+}
+
+// asked counts a search for a session, and returns its error.
+func (s *Sessions) asked(began time.Time, err error) error {
+	if m := s.o.Metrics; m != nil {
+		m.Asked.Inc()
+		if err != nil {
+			m.AskedErrors.Inc()
+		}
+		m.AskedDuration.WithLabelValues("session", "get").Observe(time.Since(began).Seconds())
+	}
+	return err
 }
 
 // stored counts an operation on a kept token, and returns its error.
 func (s *Sessions) stored(operation string, err error) error {
 	if m := s.o.Metrics; m != nil {
 		m.StorageOperations.WithLabelValues(operation).Inc()
+		m.StorageRequests.WithLabelValues(operation).Inc()
 		if err != nil {
 			m.StorageErrors.WithLabelValues(operation).Inc()
+			m.StorageRequestErrors.WithLabelValues(operation).Inc()
 		}
 	}
 	return err

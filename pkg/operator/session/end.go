@@ -31,11 +31,17 @@ func (l *login) end(forget bool) {
 	}
 	l.over = true
 	close(l.gone)
-	session := l.vault
+	session, spaces := l.vault, len(l.spaces)
+	if l.spaces[""] != nil {
+		spaces--
+	}
 	l.keep.forget = forget
 	close(l.news)
 	l.news = make(chan struct{})
 	l.mu.Unlock()
+	for range spaces {
+		l.sessions.counted(cloneEvictions)
+	}
 	if session != nil {
 		session.Stop()
 	}

@@ -32,6 +32,7 @@ func (l *login) in(namespace string) *Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := l.spaces[namespace]
+	l.sessions.clone(namespace, found != nil)
 	if found == nil {
 		found = &Session{login: l, namespace: namespace, id: l.identity(namespace)}
 		l.spaces[namespace] = found

@@ -151,6 +151,12 @@ func (s *Sessions) Run(ctx context.Context) error {
 // succeeded. Errors are *effective.Error, *vault.Error, or wrap an API error. As
 // long as a session lives it is the same pointer.
 func (s *Sessions) For(ctx context.Context, a Ask) (*Session, error) {
+	began := time.Now()
+	got, err := s.search(ctx, a)
+	return got, s.asked(began, err)
+}
+
+func (s *Sessions) search(ctx context.Context, a Ask) (*Session, error) {
 	for {
 		made, err := s.resolve(ctx, a)
 		if err != nil {

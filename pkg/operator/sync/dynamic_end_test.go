@@ -11,6 +11,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/internal/fakevault"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/instant"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 )
 
@@ -151,8 +152,8 @@ type announcer struct {
 	notify   func()
 }
 
-func (a *announcer) Follow(object string, _ Session, engine string, paths []string, notify func()) {
-	a.followed, a.notify = object+" of "+engine+" at "+strings.Join(paths, ","), notify
+func (a *announcer) Follow(object string, _ Session, engine string, paths []string, hears instant.Hears) {
+	a.followed, a.notify = object+" of "+engine+" at "+strings.Join(paths, ","), hears.Change
 }
 func (a *announcer) Forget(string) { a.followed, a.notify = "", nil }
 

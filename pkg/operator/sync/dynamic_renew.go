@@ -108,10 +108,10 @@ func (w *leased) follow(ctx context.Context) {
 		w.own.engine = engineOf(ctx, w.session, w.object.Spec.Mount)
 	}
 	own, name, wake := w.own, w.name, w.r.wake
-	w.k.o.Announced.Follow(id, w.session, w.own.engine, []string{credentialPath(&w.object.Spec)}, func() {
+	w.k.o.Announced.Follow(id, w.session, w.own.engine, []string{credentialPath(&w.object.Spec)}, w.hears(func() {
 		own.announced.Store(true)
 		wake(name)
-	})
+	}))
 }
 
 // engineOf asks for the kind of a mount; "" where nobody says. Whoever may use a

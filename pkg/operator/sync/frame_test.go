@@ -20,6 +20,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/effective"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/instant"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
@@ -218,11 +219,13 @@ func TestWakeOfAnotherKind(t *testing.T) {
 type listener struct {
 	follows map[string][]string
 	notify  func()
+	state   func(error)
 }
 
 // Follow implements Announcements.
-func (l *listener) Follow(object string, _ Session, engine string, paths []string, notify func()) {
-	l.follows[object+" "+engine], l.notify = paths, notify
+func (l *listener) Follow(object string, _ Session, engine string, paths []string, hears instant.Hears) {
+	l.follows[object+" "+engine], l.notify = paths, hears.Change
+	l.state = hears.State
 }
 
 // Forget implements Announcements.
@@ -252,6 +255,13 @@ func TestStaticInstantUpdates(t *testing.T) {
 		l.notify()
 		pass(time.Second)
 		w.wantData("db", map[string]string{"password": "b"})
+		w.wantEvents(`db | Normal | SecretSynced | synced Secret "db"`, `db | Normal | SecretRotated | wrote Secret "db": DataChanged`)
+		l.state(errors.New("permission denied"))
+		l.state(nil)
+		w.wantEvents(
+			"db | Warning | EventWatcherError | Vault tells of no changes, which are found by polling until it does: permission denied",
+			"db | Normal | EventWatcherStarted | Vault tells of changes",
+		)
 		w.edit(s, func() { s.Spec.SyncConfig = nil })
 		if len(l.follows) != 0 {
 			t.Errorf("follows: %v", l.follows)

@@ -13,6 +13,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/instant"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
@@ -165,9 +166,9 @@ type Recorder interface {
 
 // Announcements are changes that Vault tells of before anybody asks.
 type Announcements interface {
-	// Follow listens for changes of what an object reads, and calls notify, which
-	// does not block. It replaces what the same object followed before.
-	Follow(object string, s Session, engine string, paths []string, notify func())
+	// Follow listens for changes of what an object reads. It replaces what the same
+	// object followed before.
+	Follow(object string, s Session, engine string, paths []string, hears instant.Hears)
 	// Forget ends that.
 	Forget(object string)
 }

@@ -25,11 +25,11 @@ func (k *static) follow(v *visit, r *round) {
 		}
 	}
 	for session, all := range queries {
-		k.o.Announced.Follow(id, session, "kv*", pathsOf(all), func() {
+		k.o.Announced.Follow(id, session, "kv*", pathsOf(all), v.hears(func() {
 			for _, q := range all {
 				session.Announce(q, 0) // what is new wakes the object
 			}
-		})
+		}))
 	}
 }
 

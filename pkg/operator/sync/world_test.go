@@ -245,7 +245,13 @@ func (s *fakeSession) Announce(q secret.Query, spread time.Duration) {
 func (w *world) Event(o runtime.Object, kind, reason, message string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	name := o.(client.Object).GetName()
+	var name string
+	switch o := o.(type) {
+	case client.Object:
+		name = o.GetName()
+	case *corev1.ObjectReference:
+		name = o.Name
+	}
 	w.events = append(w.events, strings.Join([]string{name, kind, reason, message}, " | "))
 }
 

@@ -40,7 +40,7 @@ type VaultStaticSecretSpec struct {
 	// +optional
 	OnMissing MissingPolicy `json:"onMissing,omitempty"`
 	// Time between two reads of the secret, for example 30s. Default: it is read when
-	// the object changes and to detect drift.
+	// the object changes. A changed Secret is noticed at once, without a read.
 	// +optional
 	RefreshAfter Duration `json:"refreshAfter,omitempty"`
 	// Keep a keyed hash of the data in the status, to notice when Vault's data or the
