@@ -68,7 +68,7 @@ func runOperator(ctx context.Context, s *scene) (*table, error) {
 	b := &operatorBench{scene: s}
 	err := b.prepare(ctx)
 	t := &table{header: []string{"what", "number", "result", "target", ""}}
-	for _, step := range []func(context.Context, *table) error{b.first, b.rest, b.many, b.again, b.remove} {
+	for _, step := range []func(context.Context, *table) error{b.first, b.rest, b.many, b.outage, b.again, b.remove} {
 		if err == nil {
 			err = step(ctx, t)
 		}

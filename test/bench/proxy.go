@@ -56,6 +56,8 @@ type proxy struct {
 	counts  map[kind]int
 	others  map[string]int // what was of the kind other
 	newest  time.Time
+	cut     bool          // nothing passes
+	seconds map[int64]int // logins and reads that came in each, by Unix time
 }
 
 func startProxy(ctx context.Context, target string) (*proxy, error) {
@@ -67,11 +69,13 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start proxy: %w", err)
 	}
-	p := &proxy{address: "http://" + l.Addr().String(), served: make(chan struct{}), counts: map[kind]int{}, others: map[string]int{}}
+	p := &proxy{address: "http://" + l.Addr().String(), served: make(chan struct{}), counts: map[kind]int{}, others: map[string]int{}, seconds: map[int64]int{}}
 	p.vault = &http.Transport{}
 	forward := &httputil.ReverseProxy{Transport: p.vault, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 	p.server = &http.Server{ReadHeaderTimeout: attendant.Grace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.count(r)
+		if p.count(r) {
+			panic(http.ErrAbortHandler) // the connection ends without an answer
+		}
 		forward.ServeHTTP(w, r)
 	})}
 	go func() {
@@ -81,15 +85,39 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 	return p, nil
 }
 
-func (p *proxy) count(r *http.Request) {
+// count counts a request, and tells whether it is not to pass.
+func (p *proxy) count(r *http.Request) bool {
 	k := classify(r.Method, r.URL.Path)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[k]++
 	p.newest = time.Now()
+	if k == login || k == read {
+		p.seconds[p.newest.Unix()]++
+	}
 	if k == other {
 		p.others[r.Method+" "+r.URL.Path]++
 	}
+	return p.cut
+}
+
+// fail lets nothing pass, or everything again.
+func (p *proxy) fail(cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = cut
+	clear(p.seconds)
+}
+
+// busiest returns how many logins and reads came in one second, at most, since fail.
+func (p *proxy) busiest() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	most := 0
+	for _, n := range p.seconds {
+		most = max(most, n)
+	}
+	return most
 }
 
 // quiet tells whether nothing has passed for a while.

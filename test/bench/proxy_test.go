@@ -102,3 +102,42 @@ func TestQuiet(t *testing.T) {
 		}
 	})
 }
+
+// TestProxyFails: nothing passes until it does again, and the busiest second is known.
+func TestProxyFails(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer backend.Close()
+	p, err := startProxy(t.Context(), backend.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func() error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.address+"/v1/secret/data/app", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(r)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		return err
+	}
+	p.fail(true)
+	if ask() == nil {
+		t.Error("a request passes")
+	}
+	if n := p.busiest(); n != 1 {
+		t.Errorf("%d requests in the busiest second, want 1", n)
+	}
+	p.fail(false)
+	if n := p.busiest(); n != 0 {
+		t.Errorf("%d requests in the busiest second, want none", n)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("no request passes: %v", err)
+	}
+	if err := p.close(); err != nil {
+		t.Error(err)
+	}
+}
