@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/vaultk8s/vaultk8s/internal/startup"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/csi"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
@@ -48,6 +49,7 @@ and of OpenBao's. Long flags may have one dash or two.`,
 			if own.version {
 				return writeVersion(c.OutOrStdout(), own.output)
 			}
+			startup.Over()
 			return runCSIProvider(c, own)
 		},
 	}

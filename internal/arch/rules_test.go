@@ -1,5 +1,7 @@
 package arch
 
+import "slices"
+
 // room is one row of the map: a folder and what it may use of ours.
 type room struct {
 	dir string   // pattern; the packages of one room may use each other
@@ -47,7 +49,7 @@ func rooms() []room {
 
 		{dir: "pkg/injector/...", use: []string{config, telemetry, sensitive, serve, kube, pause}},
 		{dir: "pkg/preview", use: core},
-		{dir: "pkg/agent/...", use: core},
+		{dir: "pkg/agent/...", use: slices.Concat(core, []string{"internal/startup"})},
 		{dir: "pkg/csi/...", use: core},
 		{dir: "pkg/operator/...", use: core},
 		{dir: "pkg/check/...", use: append(core, "pkg/inventory")},
@@ -56,13 +58,14 @@ func rooms() []room {
 
 		{dir: "cmd/...", use: []string{
 			config, telemetry, "pkg/injector/...", "pkg/agent/...", "pkg/preview", "pkg/csi/...", "pkg/operator/...",
-			"pkg/check/...", "pkg/migrate/...", kube,
+			"pkg/check/...", "pkg/migrate/...", kube, "internal/startup",
 		}},
 		{dir: "charts"},
 		{dir: "internal/arch"},
 		{dir: "internal/golden"},
 		{dir: "internal/chart", use: []string{telemetry}},
 		{dir: "internal/testcount"},
+		{dir: "internal/startup"},
 		{dir: "internal/fakecloud"},
 		{dir: "internal/fakevault/..."},
 		{dir: "test/...", use: []string{"..."}},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime/debug"
 	"time"
+
+	"github.com/vaultk8s/vaultk8s/internal/startup"
 )
 
 // settleAfter is how long after the first delivery an agent gives back what only
@@ -17,6 +19,7 @@ func (a *Agent) settleLater() {
 	}
 	a.settling = true
 	a.schedule.AddUrgent(time.Now().Add(settleAfter), func(context.Context) time.Time {
+		startup.Over()
 		debug.FreeOSMemory()
 		if err := dropCode(); err != nil {
 			a.log.Debug("memory of the start not given back", fieldError(err))
