@@ -66,30 +66,36 @@ func (g *gcpIAM) access(ctx context.Context, key *gcpKey) (sensitive.String, err
 
 // sign asks Google for the token, so that no key has to be near.
 func (g *gcpIAM) sign(ctx context.Context, account string, access sensitive.String) (sensitive.String, error) {
-	api, err := override("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iamCredentialsAPI)
-	if err != nil {
-		return sensitive.String{}, err
-	}
 	claims, err := json.Marshal(map[string]any{"aud": "http://vault/" + g.role, "sub": account, "exp": time.Now().Add(g.life).Unix()})
-	if err != nil {
-		return sensitive.String{}, err
-	}
-	body, err := json.Marshal(map[string]string{"payload": string(claims)})
 	if err != nil {
 		return sensitive.String{}, err
 	}
 	var answer struct {
 		SignedJWT string `json:"signedJwt"`
 	}
-	err = cloudCall{
-		method: http.MethodPost,
-		url:    api + "/v1/projects/-/serviceAccounts/" + url.PathEscape(account) + ":signJwt",
-		header: map[string]string{"Authorization": "Bearer " + access.Reveal(), "Content-Type": "application/json"},
-		body:   string(body),
-		secret: []sensitive.String{access},
-	}.json(ctx, cloudClient(), &answer)
+	err = asAccount(ctx, account, "signJwt", map[string]string{"payload": string(claims)}, access, &answer)
 	if err == nil && answer.SignedJWT == "" {
 		err = errors.New("the answer holds no signedJwt")
 	}
 	return sensitive.New(answer.SignedJWT), err
+}
+
+// asAccount asks the IAM Credentials API for something that a service account would
+// sign, with the access token of somebody who may.
+func asAccount(ctx context.Context, account, verb string, question any, access sensitive.String, answer any) error {
+	api, err := override("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iamCredentialsAPI)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return cloudCall{
+		method: http.MethodPost,
+		url:    api + "/v1/projects/-/serviceAccounts/" + url.PathEscape(account) + ":" + verb,
+		header: map[string]string{"Authorization": "Bearer " + access.Reveal(), "Content-Type": "application/json"},
+		body:   string(body),
+		secret: []sensitive.String{access},
+	}.json(ctx, cloudClient(), answer)
 }

@@ -2,10 +2,8 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -99,24 +97,11 @@ func override(variable, address string) (string, error) {
 
 // identity asks for a token that tells who the account is.
 func (g *gcpWorkload) identity(ctx context.Context, access sensitive.String) (sensitive.String, error) {
-	api, err := override("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", iamCredentialsAPI)
-	if err != nil {
-		return sensitive.String{}, err
-	}
-	body, err := json.Marshal(map[string]any{"audience": "https://vault/" + g.role, "includeEmail": true})
-	if err != nil {
-		return sensitive.String{}, err
-	}
 	var answer struct {
 		Token string `json:"token"`
 	}
-	err = cloudCall{
-		method: http.MethodPost,
-		url:    api + "/v1/projects/-/serviceAccounts/" + url.PathEscape(g.account) + ":generateIdToken",
-		header: map[string]string{"Authorization": "Bearer " + access.Reveal(), "Content-Type": "application/json"},
-		body:   string(body),
-		secret: []sensitive.String{access},
-	}.json(ctx, cloudClient(), &answer)
+	question := map[string]any{"audience": "https://vault/" + g.role, "includeEmail": true}
+	err := asAccount(ctx, g.account, "generateIdToken", question, access, &answer)
 	if err == nil && answer.Token == "" {
 		err = errors.New("the answer holds no token")
 	}
