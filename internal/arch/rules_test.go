@@ -107,6 +107,7 @@ func libraries() []library {
 	const fewKnow = "only operator and injector know Kubernetes libraries; others ask the API server through pkg/kube"
 	return []library{
 		{"github.com/spf13/cobra", []string{"cmd/..."}, "only cmd knows cobra"},
+		{"github.com/go-json-experiment/json", []string{"pkg/injector/..."}, "reviews and patches only; where nobody waits, encoding/json does"},
 		{"github.com/spf13/viper", []string{"pkg/config"}, "only config knows viper"},
 		{"github.com/hashicorp/hcl", []string{"pkg/config/..."}, "only config reads HCL"},
 		{"k8s.io", kubernetes, fewKnow},

@@ -36,7 +36,7 @@ func Annotations() []Annotation {
 	rows := table().rows
 	all := make([]Annotation, len(rows))
 	for i, r := range rows {
-		all[i] = Annotation{Name: r.prefix + r.name, Type: r.kind, Default: r.fallback, Effect: r.effect, Own: r.prefix == OwnPrefix, Section: r.section}
+		all[i] = Annotation{Name: r.key, Type: r.kind, Default: r.fallback, Effect: r.effect, Own: strings.HasPrefix(r.key, OwnPrefix), Section: r.section}
 	}
 	return all
 }
@@ -48,13 +48,16 @@ type row struct {
 	set                          setter                // nil: read elsewhere
 	needsOurs                    bool                  // an old agent cannot follow it
 
-	prefix, section string // filled in by table
+	// What follows is filled in by table.
+
+	key, section string // key is the name with its prefix
+	stem         string // what the keys of a family begin with; "" for a single name
 }
 
-// family returns what the names of a family begin with, "" for a single name.
-func (r *row) family() string {
+// stemOf returns what the keys of a family begin with, "" for a single key.
+func stemOf(key string) string {
 	for _, end := range []string{"NAME", "X"} {
-		if stem, ok := strings.CutSuffix(r.name, "-"+end); ok {
+		if stem, ok := strings.CutSuffix(key, "-"+end); ok {
 			return stem + "-"
 		}
 	}
@@ -84,20 +87,21 @@ var table = sync.OnceValue(func() *index {
 	x.add(OwnPrefix, "Secrets, more", ownSecretRows())
 	x.add(OwnPrefix, "Environment variables", ownEnvRows())
 	slices.SortStableFunc(x.families, func(a, b *row) int {
-		return cmp.Compare(len(b.prefix+b.family()), len(a.prefix+a.family()))
+		return cmp.Compare(len(b.stem), len(a.stem))
 	})
 	return x
 })
 
 func (x *index) add(prefix, section string, rows []row) {
 	for _, r := range rows {
-		r.prefix, r.section = prefix, section
+		r.key, r.section = prefix+r.name, section
+		r.stem = stemOf(r.key)
 		x.rows = append(x.rows, &r)
-		if r.family() != "" {
+		if r.stem != "" {
 			x.families = append(x.families, &r)
 			continue
 		}
-		x.single[prefix+r.name] = &r
+		x.single[r.key] = &r
 		if r.option != nil {
 			x.options = append(x.options, &r)
 		}
@@ -110,7 +114,7 @@ func (x *index) find(key string) (*row, string) {
 		return r, ""
 	}
 	for _, r := range x.families {
-		if end, ok := strings.CutPrefix(key, r.prefix+r.family()); ok && end != "" {
+		if end, ok := strings.CutPrefix(key, r.stem); ok && end != "" {
 			return r, end
 		}
 	}
@@ -123,11 +127,11 @@ func (x *index) names(key string) []string {
 	end := key[max(0, strings.LastIndexByte(key, '-')):]
 	names := make([]string, 0, len(x.rows))
 	for _, r := range x.rows {
-		if f := r.family(); f != "" {
-			names = append(names, r.prefix+strings.TrimSuffix(f, "-")+end)
+		if r.stem != "" {
+			names = append(names, strings.TrimSuffix(r.stem, "-")+end)
 			continue
 		}
-		names = append(names, r.prefix+r.name)
+		names = append(names, r.key)
 	}
 	return names
 }

@@ -36,12 +36,12 @@ func (b *builder) agentContainer(init bool) (corev1.Container, error) {
 	p := b.plan
 	c := corev1.Container{
 		Name: containerSidecar, Image: p.image, ImagePullPolicy: corev1.PullPolicy(p.pullPolicy),
-		Resources: p.resources(&p.sidecarAmounts), SecurityContext: p.context(),
-		VolumeMounts: b.agentMounts(init),
+		SecurityContext: p.context(), VolumeMounts: b.agentMounts(init),
 	}
 	if init {
 		c.Name, c.Resources = containerInit, p.resources(&p.initAmounts)
 	} else {
+		c.Resources = p.resources(&p.sidecarAmounts)
 		// Users patch it, so it is there even when it is empty.
 		c.Lifecycle = p.lifecycle()
 	}
@@ -212,7 +212,11 @@ func (b *builder) agentEnv(init bool) ([]corev1.EnvVar, error) {
 		{"HTTPS_PROXY", p.vault.proxy},
 	})
 	if p.configMap == "" {
-		encoded, err := encodeDocument(p.document(init))
+		if b.document == nil {
+			b.document = p.document()
+		}
+		p.adapt(b.document, init)
+		encoded, err := b.encodeDocument(b.document)
 		if err != nil {
 			return nil, err
 		}

@@ -12,17 +12,22 @@ import (
 )
 
 // encodeDocument writes a document for the variable VAULT_CONFIG.
-func encodeDocument(doc *agentfile.Document) (string, error) {
-	text, err := agentfile.Encode(doc)
+func (b *builder) encodeDocument(doc *agentfile.Document) (string, error) {
+	text, err := agentfile.Append(b.scratch[:0], doc)
 	if err != nil {
 		return "", err
 	}
-	encoded := base64.StdEncoding.EncodeToString(text)
-	if len(encoded) > maxDocument {
-		return "", &tooLargeError{len(encoded)}
+	size := len(text)
+	b.scratch = base64.StdEncoding.AppendEncode(text, text)
+	if encoded := b.scratch[size:]; len(encoded) <= maxDocument {
+		return string(encoded), nil
 	}
-	return encoded, nil
+	return "", &tooLargeError{len(b.scratch) - size}
 }
+
+// usualDocument is room for a document of one KiB and its base64, which is four
+// thirds of that.
+const usualDocument = 1<<10 + 4<<10/3
 
 // maxDocument is what a variable can hold: Linux refuses to start a program with
 // one above 32 pages of 4096 bytes, which include name, equals sign and a final
@@ -37,24 +42,31 @@ func (e *tooLargeError) Error() string {
 		atPatch, Prefix, e.size, maxDocument, OwnPrefix, Prefix)
 }
 
-// document is what the init container or the sidecar reads. For an old agent it
-// holds nothing that the old injector did not write.
-func (p *plan) document(init bool) *agentfile.Document {
+// document is what the agent's containers read, besides what only one of them does.
+// For an old agent it holds nothing that the old injector did not write.
+func (p *plan) document() *agentfile.Document {
 	doc := agentfile.New()
 	doc.Vault = p.connection()
 	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method(), Sinks: p.sinks()}
-	doc.ExitAfterAuth = init
 	doc.PIDFile = dirHome + "/.pid"
 	doc.TemplateConfig = p.templateConfig()
 	doc.DisableIdleConnections, doc.DisableKeepAlives = p.idle, p.alive
 	doc.Telemetry = p.telemetry
-	doc.RevokeOnShutdown = p.revoke && p.ours() && !init
 	doc.Identities = p.identities()
 	for _, s := range p.secrets {
-		doc.Templates = append(doc.Templates, p.templateOf(s, init))
+		doc.Templates = append(doc.Templates, p.templateOf(s))
 	}
 	p.serve(doc)
 	return doc
+}
+
+// adapt makes the document that of the init container or of the sidecar.
+func (p *plan) adapt(doc *agentfile.Document, init bool) {
+	doc.ExitAfterAuth = init
+	doc.RevokeOnShutdown = p.revoke && p.ours() && !init
+	for i, s := range p.secrets {
+		doc.Templates[i].Command = s.commands(init, p.native())
+	}
 }
 
 // serve adds listener and cache.
@@ -153,14 +165,13 @@ func (p *plan) templateConfig() agentfile.TemplateConfig {
 	return c
 }
 
-func (p *plan) templateOf(s *secretPlan, init bool) agentfile.Template {
+func (p *plan) templateOf(s *secretPlan) agentfile.Template {
 	t := agentfile.NewTemplate()
 	t.Destination = s.destination
 	t.LeftDelim, t.RightDelim = s.left, s.right
 	t.ErrorOnMissingKey = s.errorOnMissing
 	t.Perms, _ = fileMode(s.perms) // checked when it was read
 	t.Identity = s.identity
-	t.Command = s.commands(init, p.native())
 	switch {
 	case s.contents != "":
 		t.Contents = s.contents

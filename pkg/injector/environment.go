@@ -87,7 +87,7 @@ func (b *builder) wrap() error {
 	if len(p.env) == 0 {
 		return nil
 	}
-	encoded, err := encodeDocument(p.envDocument())
+	encoded, err := b.encodeDocument(p.envDocument())
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
 	"github.com/vaultk8s/vaultk8s/pkg/config/problem"
 )
 
@@ -79,12 +80,14 @@ type builder struct {
 	copied   []corev1.VolumeMount // by agent-copy-volume-mounts
 	prepend  []corev1.Container   // our init containers
 	undo     undo
-	trouble  []string // what the pod has no room for
-	noCopy   bool     // agent-copy-volume-mounts names no container
+	trouble  []string            // what the pod has no room for
+	noCopy   bool                // agent-copy-volume-mounts names no container
+	document *agentfile.Document // of init container and sidecar; nil until the first of them is made
+	scratch  []byte              // of encodeDocument
 }
 
 func newBuilder(pod *corev1.Pod, p *plan) *builder {
-	b := &builder{plan: p, pod: copied(pod), original: pod.Spec.Containers}
+	b := &builder{plan: p, pod: copied(pod), original: pod.Spec.Containers, scratch: make([]byte, 0, usualDocument)}
 	if p.copyMounts == "" {
 		return b
 	}
@@ -134,9 +137,7 @@ func (b *builder) warnings(all []string) []string {
 func (b *builder) build() error {
 	b.refuseNames()
 	b.undo.remember(b.pod)
-	for _, v := range b.plan.volumes() {
-		b.addVolume(v)
-	}
+	b.addVolumes(b.plan.volumes())
 	if b.plan.beside() {
 		b.mountSecrets()
 	}

@@ -88,12 +88,11 @@ func owner(pod *corev1.Pod, o *Options) string {
 // defaults reads the options that stand in for annotations.
 func (p *parser) defaults() {
 	for _, r := range table().options {
-		key := r.prefix + r.name
-		if _, said := p.pod.Annotations[key]; said {
+		if _, said := p.pod.Annotations[r.key]; said {
 			continue
 		}
 		if text := r.option(p.o); text != "" {
-			r.set(p, arg{key: key, value: text})
+			r.set(p, arg{key: r.key, value: text})
 		}
 	}
 }

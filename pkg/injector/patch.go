@@ -18,12 +18,22 @@ const maxCopied = 1 << 20
 // if they are equal. It fits the JSON that the first one was decoded from, also
 // where that holds fields which this program does not know.
 func Patch(before, after *corev1.Pod) ([]byte, error) {
-	var d difference
-	d.compare(reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
+	return AppendPatch(nil, before, after)
+}
+
+// AppendPatch is [Patch] into a slice that is there; it appends nothing if the
+// pods are equal.
+func AppendPatch(out []byte, before, after *corev1.Pod) ([]byte, error) {
+	d := difference{jsonWriter: jsonWriter{out: out}}
+	d.compare(podShape(), reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
 	if d.err != nil {
 		return nil, fmt.Errorf("encode injected pod: %w", d.err)
 	}
-	return d.operations(), nil
+	if len(d.out) == len(out) {
+		return out, nil
+	}
+	d.out[len(out)] = '[' // in place of the comma before the first operation
+	return append(d.out, ']'), nil
 }
 
 // misfitError is a JSON patch that does not fit its container.

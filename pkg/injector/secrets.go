@@ -53,7 +53,7 @@ func (p *parser) orphan(s *secretPlan) {
 
 // ofSecret reports whether the row's NAME is that of a secret.
 func (r *row) ofSecret() bool {
-	if r.family() == "" || strings.HasSuffix(r.name, "-X") {
+	if r.stem == "" || strings.HasSuffix(r.name, "-X") {
 		return false
 	}
 	return !strings.HasPrefix(r.name, "agent-env-") && r.name != "agent-extra-env-NAME"

@@ -62,7 +62,7 @@ func secretVolume(name, secret string) corev1.Volume {
 
 // volumes returns what the plan adds to the pod, in the old injector's order.
 func (p *plan) volumes() []corev1.Volume {
-	var all []corev1.Volume
+	all := make([]corev1.Volume, 0, usualVolumes)
 	add := func(wanted bool, v corev1.Volume) {
 		if wanted {
 			all = append(all, v)
@@ -78,10 +78,16 @@ func (p *plan) volumes() []corev1.Volume {
 	add(p.extraSecret != "", secretVolume(volumeExtra, p.extraSecret))
 	add(p.vault.tlsSecret != "", secretVolume(volumeTLS, p.vault.tlsSecret))
 	add(p.keepsCache(), memoryVolume(volumeCache))
-	add(p.token.own, p.ownTokenVolume())
+	if p.token.own {
+		all = append(all, p.ownTokenVolume())
+	}
 	add(p.extraConfig != "", configMapVolume(volumeExtraConfig, p.extraConfig))
 	return all
 }
+
+// usualVolumes are those of an agent that starts before the application and stays:
+// two homes, the secrets and the cache.
+const usualVolumes = 4
 
 // keepsCache reports whether token and leases outlive a container: from an init
 // container to its sidecar, and in our agent also from a sidecar to the next.
@@ -135,6 +141,13 @@ func (p *plan) containersOf(volume string) []string {
 		}
 	}
 	return nil
+}
+
+func (b *builder) addVolumes(all []corev1.Volume) {
+	b.pod.Spec.Volumes = slices.Grow(b.pod.Spec.Volumes, len(all))
+	for _, v := range all {
+		b.addVolume(v)
+	}
 }
 
 // addVolume appends a volume unless the pod has one of that name.

@@ -1,8 +1,6 @@
 package agentfile
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -12,19 +10,18 @@ import (
 // Encode writes the document as JSON, in the shape that the old injector wrote
 // into VAULT_CONFIG: what has its default is left out, except for the keys that
 // it always wrote. Decoding the result gives an equal document.
-func Encode(doc *Document) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	// Templates are full of angle brackets and ampersands, and the size of an
-	// environment variable is bounded.
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(encodeDocument(doc)); err != nil {
+func Encode(doc *Document) ([]byte, error) { return Append(nil, doc) }
+
+// Append is [Encode] into a slice that is there.
+func Append(out []byte, doc *Document) ([]byte, error) {
+	out, err := appendValue(out, encodeDocument(doc))
+	if err != nil {
 		return nil, fmt.Errorf("encode agent document: %w", err)
 	}
-	return bytes.TrimSpace(out.Bytes()), nil
+	return out, nil
 }
 
-// fields is one JSON object; encoding/json sorts its keys.
+// fields is one JSON object; its keys are written in their order.
 type fields map[string]any
 
 // add puts a value in unless it is the zero value of its type.

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -30,8 +29,9 @@ type verdict struct {
 // asks is found in the annotations of every pod that is of interest.
 const asks = injector.Prefix + "agent-inject"
 
-// judge answers one question. It never panics: what would is a refusal.
-func (h *Handler) judge(q *question) (v verdict) {
+// judge answers one question; the patch is written to the scratch. It never
+// panics: what would is a refusal.
+func (h *Handler) judge(q *question, s *scratch) (v verdict) {
 	v = verdict{response: response{UID: q.UID, Allowed: true}, namespace: q.Namespace, reason: injector.NotRequested}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -46,13 +46,13 @@ func (h *Handler) judge(q *question) (v verdict) {
 	if !mayAsk(q.Object) {
 		return v
 	}
-	var pod corev1.Pod
-	if err := json.Unmarshal(q.Object, &pod); err != nil {
+	pod, err := decode[corev1.Pod](q.Object)
+	if err != nil {
 		v.reason = undecodable
 		v.response = refusal(q, "the pod cannot be decoded: "+err.Error(), http.StatusBadRequest)
 		return v
 	}
-	h.inject(q, &pod, &v)
+	h.inject(q, pod, s, &v)
 	return v
 }
 
@@ -72,7 +72,7 @@ func refusal(q *question, text string, code int32) response {
 	return response{UID: q.UID, Result: &result{Message: text, Code: code}}
 }
 
-func (h *Handler) inject(q *question, pod *corev1.Pod, v *verdict) {
+func (h *Handler) inject(q *question, pod *corev1.Pod, s *scratch, v *verdict) {
 	o := h.options.Injector
 	o.Namespace = q.Namespace
 	out, report := injector.Inject(pod, o)
@@ -92,11 +92,12 @@ func (h *Handler) inject(q *question, pod *corev1.Pod, v *verdict) {
 	if report.Reason != injector.Injected {
 		return
 	}
-	patch, err := injector.Patch(pod, out)
+	patch, err := injector.AppendPatch(s.patch[:0], pod, out)
 	if err != nil {
 		v.reason, v.injection = failed, ""
 		v.response = refusal(q, "error creating patch for agent: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
+	s.patch = patch
 	v.response.Patch, v.response.PatchType = patch, "JSONPatch"
 }

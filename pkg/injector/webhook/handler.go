@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,10 +43,10 @@ type Admission struct {
 
 // Handler answers the API server.
 type Handler struct {
-	options  Options
-	buffers  buffers
-	draining atomic.Bool
-	mux      *http.ServeMux
+	options   Options
+	scratches scratches
+	draining  atomic.Bool
+	mux       *http.ServeMux
 }
 
 // New makes a handler.
@@ -112,9 +113,7 @@ func (h *Handler) mutate(w http.ResponseWriter, r *http.Request) {
 	}()
 	err := checkHead(r)
 	if err == nil {
-		if readErr := h.buffers.read(w, r, func(body []byte) { err = h.answer(w, body, begun) }); readErr != nil {
-			err = readErr
-		}
+		err = h.review(w, r, begun)
 	}
 	if err == nil {
 		return
@@ -137,19 +136,23 @@ func checkHead(r *http.Request) error {
 	return nil
 }
 
-// answer writes the review, or returns why there is none.
-func (h *Handler) answer(w http.ResponseWriter, body []byte, begun time.Time) error {
-	q, version, err := parseReview(body)
+// review answers a review, or returns why it cannot.
+func (h *Handler) review(w http.ResponseWriter, r *http.Request, begun time.Time) error {
+	s := h.scratches.get()
+	defer h.scratches.put(s)
+	if err := s.read(w, r); err != nil {
+		return err
+	}
+	q, version, err := parseReview(s.body)
 	if err != nil {
 		return err
 	}
-	v := h.judge(q)
-	text, err := json.Marshal(answer{APIVersion: version, Kind: kindReview, Response: v.response})
-	if err != nil {
+	v := h.judge(q, s)
+	if err := json.NewEncoder(&s.text).Encode(answer{APIVersion: version, Kind: kindReview, Response: v.response}); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text) // the API server has gone if this fails
+	_, _ = w.Write(bytes.TrimSpace(s.text.Bytes())) // the API server has gone if this fails
 	h.note(q, v, begun)
 	return nil
 }

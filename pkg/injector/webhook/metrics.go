@@ -113,6 +113,9 @@ func (m *Metrics) count(v verdict) {
 
 // isJSON tells whether a content type is that of JSON, whatever its parameters.
 func isJSON(contentType string) bool {
+	if contentType == "application/json" { // what API servers write
+		return true
+	}
 	t, _, err := mime.ParseMediaType(contentType)
 	return err == nil && t == "application/json"
 }
