@@ -15,6 +15,7 @@ func csiKeys() []key {
 		row("csi.mount_timeout", "duration", "60s", "mount-timeout", duration(func(c *Config) *seconds { return &c.CSI.MountTimeout }), "time limit of one mount; the kubelet's own is 2 minutes"),
 		row("csi.share", "string", shareAccount, "share", oneOf(shares, func(c *Config) *string { return &c.CSI.Share }), "who shares one login and what is read with it: all pods of a service-account, or each pod alone (pod)"),
 		row("csi.serve_stale", "string", staleRunning, "serve-stale", oneOf(stales, func(c *Config) *string { return &c.CSI.ServeStale }), "which pods get what is held while Vault is away: those that run, or also those that start again (restarting)"),
+		row("csi.stale_max_age", "duration", "24h", "stale-max-age", duration(func(c *Config) *seconds { return &c.CSI.StaleMaxAge }), "for pods that start again: how old the last word of Vault may be on what has no end of its own, as KV has none"),
 		row("csi.orphan_after", "duration", "2h", "orphan-after", duration(func(c *Config) *seconds { return &c.CSI.OrphanAfter }), "how long a volume may go without a call of the driver before it counts as gone; longer than the driver's rotation interval"),
 		row("csi.node_name", "string", "", "node-name", text(func(c *Config) *string { return &c.CSI.NodeName }), "node whose pods are watched, to revoke at once what a pod leaves; no watch if empty"),
 		row("csi.events", "bool", "true", "events", boolean(func(c *Config) *bool { return &c.CSI.Events }), "tell of failures and changes by events on the pod"),

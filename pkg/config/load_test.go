@@ -41,7 +41,7 @@ func defaults() *Config {
 		CSI: CSI{
 			Endpoints: []string{"/tmp/vault.sock"}, HealthAddress: ":8080", HMACSecret: "vault-csi-provider-hmac-key", CacheSize: 1000,
 			AuthMount: "kubernetes", RefreshInterval: time.Minute, MountTimeout: time.Minute, OrphanAfter: 2 * time.Hour,
-			Share: "service-account", ServeStale: "running", Events: true, Templates: true, AllowSkipVerify: true,
+			Share: "service-account", ServeStale: "running", StaleMaxAge: 24 * time.Hour, Events: true, Templates: true, AllowSkipVerify: true,
 		},
 		Operator: defaultOperator(),
 	}
@@ -102,7 +102,7 @@ func TestLoadEveryKey(t *testing.T) {
 		CSI: CSI{
 			Endpoints: []string{"/provider/vault.sock", "/provider/openbao.sock"}, HealthAddress: ":8081", HMACSecret: "key", CacheSize: -1,
 			AuthMount: "k8s/prod", RefreshInterval: 2 * time.Minute, MountTimeout: 45 * time.Second, OrphanAfter: 3 * time.Hour,
-			Share: "pod", ServeStale: "restarting", NodeName: "node-1",
+			Share: "pod", ServeStale: "restarting", StaleMaxAge: 4 * time.Hour, NodeName: "node-1",
 			AllowedAddresses: []string{"https://*.example.com:8200"}, AllowedMounts: []string{"k8s/*"}, AllowNodeIdentity: true,
 		},
 		Operator: fullOperator(),

@@ -13,6 +13,7 @@ type CSI struct {
 	MountTimeout      time.Duration // of one mount, before the kubelet gives up
 	Share             string        // "service-account" or "pod": who shares a session and what is read through it
 	ServeStale        string        // "running" or "restarting": which pods are served from memory while Vault is away
+	StaleMaxAge       time.Duration // of what has no end of its own, for pods that start while Vault is away
 	OrphanAfter       time.Duration // a volume that was republished and then not seen for so long is gone
 	NodeName          string        // whose pods are watched; "" for no watch
 	Events            bool          // tell pods of failures and changes by Kubernetes events

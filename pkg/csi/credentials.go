@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -78,13 +79,14 @@ func harmless() []string {
 	return []string{
 		"role", "type", "region", "header_value", "nonce", "resource", "object_id", "client_id", "scope", "service_account", "project",
 		"jwt_exp", "name", "username", "secret_id_response_wrapping_path", "authenticate_from_environment",
+		"role_arn", "session_name", "tenant_id", "cluster_name",
 	}
 }
 
 // credentials puts together the options of a method whose credentials are not
-// the pod's tokens: what the class says, and files made of the Secret. Sum tells
-// one set of credentials from another.
-func (q *request) credentials(nodeIdentity bool) (options map[string]string, files map[string]sensitive.String, err error) {
+// the pod's tokens: what the class says, and files made of the Secret. What the pod
+// stands for in a cloud needs none.
+func (q *request) credentials(asPod, nodeIdentity bool) (options map[string]string, files map[string]sensitive.String, err error) {
 	options, files = maps.Clone(q.auth.Options), map[string]sensitive.String{}
 	if options == nil {
 		options = map[string]string{}
@@ -104,6 +106,10 @@ func (q *request) credentials(nodeIdentity bool) (options map[string]string, fil
 		case c.required && options[c.option] == "":
 			return nil, nil, fmt.Errorf("auth method %q: the Secret of nodePublishSecretRef has no key %q", q.auth.Method, c.keys[0])
 		}
+	}
+	if asPod {
+		options["type"] = cmp.Or(q.authOption("type"), "iam") // which only aws asks for
+		return options, files, nil
 	}
 	if asNode(q.auth.Method, options, files) && !nodeIdentity {
 		return nil, nil, fmt.Errorf("auth method %q without credentials in nodePublishSecretRef would log in as the node, which the administrator does not allow", q.auth.Method)

@@ -148,10 +148,26 @@ func (p *Provider) observe(e secret.Event) {
 		p.log.Debug("secret read", attrs...)
 	case vault.KindOf(e.State.Err) == vault.InvalidToken:
 		p.log.Debug("secret waits for a token", append(attrs, fieldError(e.State.Err))...)
+	case e.State.Response == nil && !p.serves(e.Identity):
+		p.log.Debug("secret not read yet", append(attrs, fieldError(e.State.Err))...) // the mounts that wait for it tell
 	case worthLogging(e.State.Failures):
 		p.log.Warn("secret not refreshed", append(attrs, slog.Int(telemetry.FieldAttempt, e.State.Failures), fieldError(e.State.Err))...)
 		p.tellPods(e)
 	}
+}
+
+// serves tells whether a pod has files that were made with a login.
+func (p *Provider) serves(id secret.Identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l := p.logins[id]; l != nil {
+		for v := range l.volumes {
+			if v.calls > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tellPods tells the pods that have a secret already that it is not refreshed.

@@ -26,6 +26,9 @@ const (
 	// leaveAfter leaves the store the time to revoke single leases before their
 	// token goes, which matters where the token cannot be revoked.
 	leaveAfter = linger + 10*time.Second
+	// retryAfter is how long a login is kept of pods that did not start: the kubelet
+	// tries again after 2 min 2 s at most, and a refused path must cost no login then.
+	retryAfter = 150 * time.Second
 	// loginsAtOnce bounds the logins of a provider that starts on a full node.
 	loginsAtOnce = 8
 	// revocations is how often the revocation of a token is tried: with the pauses
@@ -43,8 +46,9 @@ type login struct {
 	jwt      *jwtHolder // nil: it logs in with something else
 	files    []string   // of its credentials
 	volumes  map[*volume]struct{}
-	idle     time.Time // since when no volume uses it; zero: one does
-	revoked  int       // attempts
+	idle     time.Time     // since when no volume uses it; zero: one does
+	stay     time.Duration // how long it is kept then
+	revoked  int           // attempts
 	left     bool
 	task     *lease.Entry
 	journal  loginJournal
@@ -93,8 +97,12 @@ func (q *request) spec(o *object, nodeIdentity bool) (loginSpec, error) {
 		s.audience = q.audience
 		return s, nil
 	}
-	options, files, err := q.credentials(nodeIdentity)
-	s.auth.Options, s.files = options, files
+	audience, err := q.podIdentity()
+	if err != nil {
+		return s, err
+	}
+	options, files, err := q.credentials(audience != "", nodeIdentity)
+	s.audience, s.auth.Options, s.files = audience, options, files
 	s.subject += "#" + sumOf(options, files)
 	return s, err
 }
@@ -120,10 +128,19 @@ func (p *Provider) login(s loginSpec, v *volume) (l *login, failures int, err er
 	failures = l.session.State().Failures
 	l.volumes[v] = struct{}{}
 	l.idle = time.Time{}
-	if l.jwt != nil {
-		l.jwt.offer(v.pod, v.tokens[audienceOf(s.audience)])
-	}
+	l.offer(v)
 	return l, failures, nil
+}
+
+// offer hands the tokens of a volume to a login. One that could not log in tries at
+// once with a newer token. The caller holds mu.
+func (l *login) offer(v *volume) {
+	if l.jwt == nil || !l.jwt.offer(v.pod, v.tokens[audienceOf(l.jwt.audience)]) {
+		return
+	}
+	if state := l.session.State(); state.Token == nil && state.Err != nil {
+		l.session.Relogin()
+	}
 }
 
 // audienceOf is the audience of the token that is used of those that came.
@@ -161,6 +178,10 @@ func (l *login) method(s loginSpec) (auth.Method, error) {
 	}
 	c := s.auth
 	c.Mount = mount
+	if s.audience != "" {
+		l.jwt = &jwtHolder{audience: s.audience, kube: l.provider.o.Kube}
+		return auth.New(c, auth.WithAccount(func(ctx context.Context, _ string) (sensitive.String, error) { return l.jwt.token(ctx) }))
+	}
 	dir, err := l.provider.credentialsDir()
 	if err != nil {
 		return nil, err
@@ -192,8 +213,11 @@ func (l *login) changed(state vault.TokenState) {
 func (l *login) release(v *volume) {
 	delete(l.volumes, v)
 	if len(l.volumes) == 0 {
-		l.idle = time.Now()
-		l.task.Wake(l.idle.Add(leaveAfter))
+		l.idle, l.stay = time.Now(), leaveAfter
+		if v.calls == 0 {
+			l.stay = retryAfter
+		}
+		l.task.Wake(l.idle.Add(l.stay))
 	}
 }
 
@@ -226,7 +250,7 @@ func (l *login) part() (time.Time, bool) {
 	p := l.provider
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch end := l.idle.Add(leaveAfter); {
+	switch end := l.idle.Add(l.stay); {
 	case l.left:
 		return time.Time{}, true
 	case len(l.volumes) > 0:

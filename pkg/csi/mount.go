@@ -136,7 +136,7 @@ func (v *volume) states() map[need]secret.State {
 	all := make(map[need]secret.State, len(v.watches))
 	for n, w := range v.watches {
 		state := w.State()
-		if !v.mounted() && !v.provider.acceptable(state, time.Now()) {
+		if !v.mounted() && !v.provider.acceptable(state, n.login.session.State(), time.Now()) {
 			state.Response = nil
 		}
 		all[n] = state
@@ -149,16 +149,33 @@ func (v *volume) mounted() bool { return v.delivered != nil }
 
 // acceptable tells whether a pod that starts may have a secret: one that Vault
 // confirmed by its newest answer, or in an outage, where the administrator allows
-// it, one whose lease still lives.
-func (p *Provider) acceptable(s secret.State, now time.Time) bool {
-	switch {
-	case s.Response == nil, !s.Expires.IsZero() && !s.Expires.After(now):
+// it, one that still lives. What has no end of its own gets one by the time since
+// Vault confirmed it. A login that Vault refuses is no outage.
+func (p *Provider) acceptable(s secret.State, token vault.TokenState, now time.Time) bool {
+	if s.Response == nil || !s.Expires.IsZero() && !s.Expires.After(now) {
 		return false
-	case s.Err == nil:
-		return true
 	}
-	return p.o.CSI.ServeStale == staleRestarting && vault.KindOf(s.Err).Temporary()
+	switch err := doubt(s, token); {
+	case err == nil:
+		return token.Token != nil
+	case refused(err):
+		return false
+	}
+	return p.o.CSI.ServeStale == staleRestarting && (!s.Expires.IsZero() || now.Sub(s.Read) <= p.o.CSI.StaleMaxAge)
 }
+
+// doubt is why Vault's last word on a secret may not be its newest; nil: it is, or a
+// first login is under way. Without a token a read says no more than that there is
+// none, and the login knows why.
+func doubt(s secret.State, token vault.TokenState) error {
+	if token.Token == nil && (refused(token.Err) || s.Err == nil || vault.KindOf(s.Err) == vault.InvalidToken) {
+		return token.Err
+	}
+	return s.Err
+}
+
+// refused tells whether an attempt failed by more than an outage.
+func refused(err error) bool { return err != nil && !vault.KindOf(err).Temporary() }
 
 // staleRestarting is the value of csi.serve_stale that includes starting pods.
 const staleRestarting = "restarting"

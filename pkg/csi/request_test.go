@@ -313,6 +313,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("null", "[]")
 	f.Add(`{"csi.storage.k8s.io/serviceAccount.tokens":"{}"}`, "")
 	f.Fuzz(func(t *testing.T, attributes, secrets string) {
+		tellsNothing(t, attributes, secrets)
 		q, err := readerOf().read(&pb.MountRequest{TargetPath: "/t", Attributes: attributes, Secrets: secrets})
 		if err != nil {
 			return
@@ -327,4 +328,26 @@ func FuzzRead(f *testing.F) {
 			t.Logf("no login: %v", err)
 		}
 	})
+}
+
+// tellsNothing plants a text where tokens and secrets are, whole and broken, and looks
+// for it in what comes out.
+func tellsNothing(t *testing.T, attributes, secrets string) {
+	t.Helper()
+	planted := map[string]string{}
+	if json.Unmarshal([]byte(attributes), &planted) != nil || planted == nil {
+		planted = map[string]string{}
+	}
+	for _, token := range []string{`{"vault":{"token":"` + canary + `"}}`, `{"vault":{"token":["` + canary, canary} {
+		planted[tokensKey] = token
+		for _, secret := range []string{quoted(map[string]string{"password": canary, tokensKey: token}), `{"password":"` + canary, secrets} {
+			q, err := readerOf().read(&pb.MountRequest{TargetPath: "/t", Attributes: quoted(planted), Secrets: secret})
+			if err == nil {
+				_, err = q.spec(nil, false)
+			}
+			if strings.Contains(textOf(err), canary) && !strings.Contains(attributes+secrets, canary) {
+				t.Errorf("the error shows a secret: %v", err)
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package csi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"sync"
 	"time"
@@ -76,7 +77,8 @@ func (v *volume) adopt(q *request) error {
 	if v.gone {
 		return errGone
 	}
-	v.class, v.pod, v.tokens = q.class, q.pod, q.tokens
+	// A rotation of the driver before 1.6 does not name the class.
+	v.class, v.pod, v.tokens = cmp.Or(q.class, v.class), q.pod, q.tokens
 	main, err := v.loginOf(q, nil)
 	if err != nil {
 		return err
@@ -167,21 +169,14 @@ func (v *volume) close() {
 	v.notify()
 }
 
-// refreshTokens hands the tokens of a call to the logins. One that could not log
-// in tries at once with a newer token.
+// refreshTokens hands the tokens of a call to the logins.
 func (v *volume) refreshTokens(tokens map[string]podToken) {
 	p := v.provider
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	v.tokens = tokens
 	for l := range v.logins {
-		if l.jwt == nil {
-			continue
-		}
-		newToken := l.jwt.offer(v.pod, tokens[audienceOf(l.jwt.audience)])
-		if state := l.session.State(); newToken && state.Token == nil && state.Err != nil {
-			l.session.Relogin()
-		}
+		l.offer(v)
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *world) log() string {
 func usual() config.CSI {
 	return config.CSI{
 		AuthMount: "kubernetes", HMACSecret: "vault-csi-provider-hmac-key", RefreshInterval: time.Minute, MountTimeout: time.Minute,
-		OrphanAfter: 2 * time.Hour, Share: "service-account", ServeStale: "running", Events: true, Templates: true, AllowSkipVerify: true,
+		OrphanAfter: 2 * time.Hour, Share: "service-account", ServeStale: "running", StaleMaxAge: 24 * time.Hour, Events: true, Templates: true, AllowSkipVerify: true,
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // CSIDriver is a running node server of the Secrets Store CSI Driver: the real
-// one, with an API server in memory and a mounter that leaves plain folders.
+// one, with a mounter that leaves plain folders, and with an API server in memory
+// unless its options name another.
 type CSIDriver struct {
 	dir     string
 	process *process
@@ -27,7 +28,12 @@ type CSIDriver struct {
 type CSIDriverOptions struct {
 	Classes  string        // file of SecretProviderClasses in YAML; other objects in it are passed over
 	Rotation time.Duration // 0: none
-	Old      bool          // the generation before, which calls the provider once for each volume and does not rotate here
+	Old      bool          // the generation before, which calls the provider once for each volume
+
+	// Kubernetes gives the generation before a real API server, with
+	// [Kubernetes.InstallSecretsStoreKinds]: it reads the classes there, makes the
+	// tokens of pods itself, rotates at the interval and keeps synced Secrets.
+	Kubernetes *Kubernetes
 }
 
 // CSIVolume is what the kubelet says of a volume.
@@ -68,17 +74,21 @@ func (d *CSIDriver) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 func (d *CSIDriver) launch(ctx context.Context, binary string, o CSIDriverOptions) error {
-	classes, err := filepath.Abs(o.Classes)
-	if err != nil {
-		return err
+	argv := []string{binary, "-dir", d.dir, "-rotation", o.Rotation.String()}
+	if o.Kubernetes != nil {
+		argv = append(argv, "-cluster", o.Kubernetes.Kubeconfig())
+	} else {
+		classes, err := filepath.Abs(o.Classes)
+		if err != nil {
+			return err
+		}
+		argv = append(argv, "-classes", classes)
 	}
 	if err := os.Mkdir(d.Providers(), 0o755); err != nil {
 		return err
 	}
-	d.process, err = start(command{
-		name: "csidriver", dir: d.dir, log: filepath.Join(d.dir, "log"),
-		argv: []string{binary, "-dir", d.dir, "-classes", classes, "-rotation", o.Rotation.String()},
-	})
+	var err error
+	d.process, err = start(command{name: "csidriver", dir: d.dir, log: filepath.Join(d.dir, "log"), argv: argv})
 	if err != nil {
 		return err
 	}

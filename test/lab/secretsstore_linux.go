@@ -3,12 +3,8 @@ package lab
 import (
 	"context"
 	_ "embed"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 //go:embed secretsstore.yaml
@@ -50,21 +46,10 @@ func (c *Cluster) InstallSecretsStore(ctx context.Context) error {
 }
 
 func secretsStoreManifests(ctx context.Context) ([]string, error) {
-	src, err := sourceDir()
+	deploy, err := secretsStoreDeploy(ctx, "secrets-store")
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/secrets-store-csi-driver")
-	cmd.Dir = filepath.Join(src, "secrets-store")
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("find the driver's module: %w", err)
-	}
-	deploy := filepath.Join(strings.TrimSpace(string(out)), "deploy")
-	files, err := filepath.Glob(filepath.Join(deploy, "secrets-store.csi.x-k8s.io_*.yaml"))
-	if err == nil && len(files) == 0 {
-		err = errors.New("the driver's module has no manifests")
-	}
+	files, err := secretsStoreKinds(ctx, "secrets-store")
 	return append(files, filepath.Join(deploy, "rbac-secretproviderclass.yaml"), filepath.Join(deploy, "rbac-secretprovidersyncing.yaml")), err
 }

@@ -1,6 +1,7 @@
-// Command csidriver-old is the node server of the generation of the Secrets Store CSI
-// Driver before the newest, for tests: the real one, with an API server in memory
-// and a mounter that mounts nothing.
+// Command csidriver-old is the generation of the Secrets Store CSI Driver before the
+// newest, for tests: its node server, with a mounter that mounts nothing. By itself
+// it has an API server in memory. With -cluster it works with a real one as the
+// pod of a DaemonSet does, and with all its parts: rotation and synced Secrets too.
 //
 // It takes its orders over HTTP at the socket DIR/orders.sock: POST /publish and
 // POST /unpublish do what the kubelet does, GET /status shows what the driver wrote
@@ -36,39 +37,50 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+const (
+	driverName = "secrets-store.csi.k8s.io"
+	nodeName   = "node-1"
+)
+
 func main() {
 	dir := flag.String("dir", "", "folder of the sockets")
 	classes := flag.String("classes", "", "file of SecretProviderClasses in YAML; other objects in it are passed over")
-	flag.Duration("rotation", 0, "taken and without effect: this generation rotates in a part of its own, which is not here")
+	kubeconfig := flag.String("cluster", "", "kubeconfig of a real cluster, which has the classes then")
+	interval := flag.Duration("rotation", 0, "interval of the rotation in a real cluster; without one this generation does not rotate")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *dir, *classes); err != nil {
+	quit(run(ctx, *dir, *classes, *kubeconfig, *interval))
+}
+
+// quit ends the program where something failed.
+func quit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dir, classes string) error {
-	objects, err := readClasses(classes)
-	if err != nil {
-		return err
-	}
-	scheme := runtime.NewScheme()
-	if err := secretsv1.AddToScheme(scheme); err != nil {
-		return err
-	}
-	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+// parts are what the node server works with.
+type parts struct {
+	client client.Client
+	reader client.Reader
+	tokens *k8s.TokenClient
+}
+
+func run(ctx context.Context, dir, classes, kubeconfig string, interval time.Duration) error {
 	providers := secretsstore.NewPluginClientBuilder([]string{filepath.Join(dir, "providers")})
 	defer providers.Cleanup()
-	// The kubelet passes tokens, so that this client is only asked to forget them.
-	cluster, err := kubernetes.NewForConfig(&rest.Config{Host: "https://127.0.0.1:1"})
+	arrange := func() (*parts, error) { return inMemory(classes) }
+	if kubeconfig != "" {
+		arrange = func() (*parts, error) { return inCluster(ctx, kubeconfig, interval, providers) }
+	}
+	p, err := arrange()
 	if err != nil {
 		return err
 	}
-	tokens := k8s.NewTokenClient(cluster, "secrets-store.csi.k8s.io", 0)
 	endpoint := "unix://" + filepath.Join(dir, "csi.sock")
-	driver := secretsstore.NewSecretsStoreDriver("secrets-store.csi.k8s.io", "node-1", endpoint, providers, api, api, tokens)
+	driver := secretsstore.NewSecretsStoreDriver(driverName, nodeName, endpoint, providers, p.client, p.reader, p.tokens)
 	go driver.Run(ctx)
 	// The first attempt may come before the driver listens.
 	connection, err := grpc.Dial(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.WaitForReady(true)))
@@ -76,7 +88,26 @@ func run(ctx context.Context, dir, classes string) error {
 		return err
 	}
 	defer connection.Close()
-	return serve(ctx, filepath.Join(dir, "orders.sock"), &orders{node: csi.NewNodeClient(connection), api: api})
+	return serve(ctx, filepath.Join(dir, "orders.sock"), &orders{node: csi.NewNodeClient(connection), api: p.client})
+}
+
+// inMemory has the classes of a file in an API server in memory.
+func inMemory(classes string) (*parts, error) {
+	objects, err := readClasses(classes)
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	if err := secretsv1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	// The kubelet passes tokens, so that this client is only asked to forget them.
+	cluster, err := kubernetes.NewForConfig(&rest.Config{Host: "https://127.0.0.1:1"})
+	if err != nil {
+		return nil, err
+	}
+	return &parts{client: api, reader: api, tokens: k8s.NewTokenClient(cluster, driverName, 0)}, nil
 }
 
 // readClasses reads the classes of a file with several documents.
