@@ -14,8 +14,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -38,11 +36,9 @@ func useCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
-		if err := add(types); err != nil {
-			t.Fatal(err)
-		}
+	types, err := kinds()
+	if err != nil {
+		t.Fatal(err)
 	}
 	if c.client, err = client.New(config, client.Options{Scheme: types}); err != nil {
 		t.Fatal(err)
@@ -75,6 +71,7 @@ func await(t *testing.T, check func() error) {
 // TestInstall installs, changes and removes releases in a real cluster: what
 // values files of ours say, the commands of installation guides, and old values.
 func TestInstall(t *testing.T) {
+	t.Parallel()
 	c := useCluster(t)
 	// Nobody answers for the webhook, and kinds of others are not there.
 	const unasked = "injector.webhook.namespaceSelector.matchLabels.webhook=answered"
@@ -116,9 +113,9 @@ func TestInstall(t *testing.T) {
 			t.Cleanup(func() { // of what failed on the way
 				_, _, _ = helmIn(context.Background(), t.TempDir(), "uninstall", tc.release, "--namespace", tc.namespace, "--kubeconfig", c.Kubeconfig())
 			})
-			c.helm(t, slices.Concat([]string{"install", tc.release, chartFolder, "--create-namespace", "--set", unasked}, where, tc.args)...)
-			notes := c.helm(t, append([]string{"get", "notes", tc.release}, where...)...)
-			golden.Compare(t, []byte(notes), "testdata/notes/"+strings.ReplaceAll(strings.TrimPrefix(name, "guide: "), " ", "-")+".txt")
+			told := c.helm(t, slices.Concat([]string{"install", tc.release, chartFolder, "--create-namespace", "--set", unasked}, where, tc.args)...)
+			_, notes, _ := strings.Cut(told, "\nNOTES:\n")
+			golden.Compare(t, []byte("NOTES:\n"+notes+"\n"), "testdata/notes/"+strings.ReplaceAll(strings.TrimPrefix(name, "guide: "), " ", "-")+".txt")
 			// What cannot be changed must not depend on values.
 			c.helm(t, slices.Concat([]string{"upgrade", tc.release, chartFolder, "--set", unasked}, where, tc.args,
 				[]string{"--set", "injector.reportMissing=true,csi.watchPods=false,vault.namespace=other,image.tag=2,operator.replicas=3,injector.replicas=4"})...)
@@ -152,6 +149,7 @@ func (c *cluster) awaitNothing(t *testing.T, namespace string) {
 // from a cluster without their kinds over the end of the release to the next. The
 // operator's part is done by its own code.
 func TestDefaultObjects(t *testing.T) {
+	t.Parallel()
 	c := useCluster(t)
 	args := []string{
 		"--namespace", "vso", "--set", "defaultVaultConnection.enabled=true,defaultVaultConnection.address=https://vault:8200",
@@ -217,6 +215,7 @@ func (c *cluster) connection(t *testing.T) *v1beta1.VaultConnection {
 
 // TestAdmittedRights asks the real API server what the accounts may do.
 func TestAdmittedRights(t *testing.T) {
+	t.Parallel()
 	c := useCluster(t)
 	c.helm(t, "install", "vault", chartFolder, "--namespace", "vault", "--create-namespace", "--set", "csi.enabled=true,injector.replicas=2,injector.reportMissing=true")
 	cases := map[string]struct {

@@ -16,12 +16,12 @@ func TestOldValues(t *testing.T) {
 	for name, file := range stories(t, oldFiles) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			manifest, err := template(t, "-f", file)
+			r, err := rendered(t, "vault", "-f", file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Compare(t, reviewed(t, manifest), "testdata/golden/old-"+name+".yaml")
-			sound(t, split(t, manifest))
+			golden.Compare(t, r.reviewed(), "testdata/golden/old-"+name+".yaml")
+			sound(t, r.objects())
 		})
 	}
 }

@@ -3,11 +3,10 @@ package chart
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -52,21 +51,11 @@ func helmIn(ctx context.Context, home string, args ...string) (stdout, stderr st
 // template renders a release named vault in the namespace of that name.
 func template(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	return templateAs(t, "vault", args...)
-}
-
-func templateAs(t testing.TB, release string, args ...string) (string, error) {
-	t.Helper()
-	all := append([]string{"template", release, chartFolder, "--namespace", "vault"}, args...)
-	out, problems, err := helm(t, all...)
+	r, err := rendered(t, "vault", args...)
 	if err != nil {
-		problems, _, _ = strings.Cut(problems, "\n\nUse --debug flag")
-		return "", fmt.Errorf("%w: %s", err, problems)
+		return "", err
 	}
-	if problems != "" {
-		t.Errorf("helm warns: %s", problems)
-	}
-	return out, nil
+	return r.manifest, nil
 }
 
 // objects is what a chart rendered.
@@ -79,26 +68,11 @@ func render(t testing.TB, args ...string) objects {
 
 func renderAs(t testing.TB, release string, args ...string) objects {
 	t.Helper()
-	out, err := templateAs(t, release, args...)
+	r, err := rendered(t, release, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return split(t, out)
-}
-
-func split(t testing.TB, manifest string) objects {
-	t.Helper()
-	var all objects
-	for document := range strings.SplitSeq(manifest, "\n---\n") {
-		o := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(document), &o.Object); err != nil {
-			t.Fatalf("%v in\n%s", err, document)
-		}
-		if len(o.Object) > 0 {
-			all = append(all, o)
-		}
-	}
-	return all
+	return r.objects()
 }
 
 // one returns the only object of a kind and name.
@@ -124,6 +98,13 @@ func (all objects) names() []string {
 	return out
 }
 
+// kinds are the types that objects are decoded into. To register them takes longer than
+// to decode a manifest.
+var kinds = sync.OnceValues(func() (*runtime.Scheme, error) {
+	types := runtime.NewScheme()
+	return types, errors.Join(scheme.AddToScheme(types), v1beta1.AddToScheme(types))
+})
+
 // decoded is an object in its type, without a field that the type does not know.
 // It is nil for kinds of others, which have no type here.
 func decoded(t testing.TB, o *unstructured.Unstructured) runtime.Object {
@@ -132,11 +113,9 @@ func decoded(t testing.TB, o *unstructured.Unstructured) runtime.Object {
 	case "monitoring.coreos.com", "cert-manager.io", "apiextensions.k8s.io":
 		return nil
 	}
-	types := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
-		if err := add(types); err != nil {
-			t.Fatal(err)
-		}
+	types, err := kinds()
+	if err != nil {
+		t.Fatal(err)
 	}
 	text, err := yaml.Marshal(o.Object)
 	if err != nil {
@@ -169,31 +148,3 @@ const (
 	ciFiles  = chartFolder + "/ci/*.yaml"
 	oldFiles = "testdata/old/*.yaml"
 )
-
-// roleOfUsers is the name of a role that the chart makes for each kind; those of
-// one kind are enough to look at.
-var roleOfUsers = regexp.MustCompile(`-([^v]|vaultauthg|vault[^a])\w+-(viewer|editor)-role$`)
-
-// reviewed is a manifest as golden files keep it: without the definitions and
-// dashboards, which other files hold and other tests look at.
-func reviewed(t testing.TB, manifest string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	for document := range strings.SplitSeq(manifest, "\n---\n") {
-		var o struct {
-			Kind     string `json:"kind"`
-			Metadata struct {
-				Name string `json:"name"`
-			} `json:"metadata"`
-		}
-		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
-			t.Fatal(err)
-		}
-		document = strings.TrimPrefix(document, "---\n")
-		if o.Kind == "CustomResourceDefinition" || strings.Contains(o.Metadata.Name, "-dashboard-") || roleOfUsers.MatchString(o.Metadata.Name) {
-			document = fmt.Sprintf("# %s %s\n", o.Kind, o.Metadata.Name)
-		}
-		b.WriteString(strings.TrimSpace(document) + "\n---\n")
-	}
-	return b.Bytes()
-}

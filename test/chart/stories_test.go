@@ -27,12 +27,12 @@ func TestStories(t *testing.T) {
 	for name, file := range stories(t, ciFiles) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			manifest, err := template(t, "-f", file)
+			r, err := rendered(t, "vault", "-f", file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Compare(t, reviewed(t, manifest), "testdata/golden/"+name+".yaml")
-			all := split(t, manifest)
+			golden.Compare(t, r.reviewed(), "testdata/golden/"+name+".yaml")
+			all := r.objects()
 			sound(t, all)
 			if name != "openshift" && name != "mirror" {
 				secure(t, all)

@@ -25,13 +25,17 @@ func TestValuesAreUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	used := make(map[string]bool)
+	for _, word := range regexp.MustCompile(`[.$"](\w+)`).FindAllStringSubmatch(templates.String(), -1) {
+		used[word[1]] = true
+	}
 	v := values(t)
 	for _, k := range v.All() {
 		if whole(k.Path) {
 			continue
 		}
 		name := k.Path[strings.LastIndex(k.Path, ".")+1:]
-		if !regexp.MustCompile(`[.$"]` + name + `\b`).MatchString(templates.String()) {
+		if !used[name] {
 			t.Errorf("no template uses %s", k.Path)
 		}
 	}
@@ -66,8 +70,11 @@ func values(t *testing.T) *chart.Values {
 // TestLint is what chart repositories run.
 func TestLint(t *testing.T) {
 	for name, file := range stories(t, ciFiles) {
-		if out, problems, err := helm(t, "lint", chartFolder, "--strict", "-f", file); err != nil {
-			t.Errorf("%s: %v\n%s%s", name, err, out, problems)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if out, problems, err := helm(t, "lint", chartFolder, "--strict", "-f", file); err != nil {
+				t.Errorf("%v\n%s%s", err, out, problems)
+			}
+		})
 	}
 }

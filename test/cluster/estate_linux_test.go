@@ -75,6 +75,8 @@ func (e *estate) start(ctx context.Context) (err error) {
 	tasks.Go(func() error { return e.furnish(both, e.vault) })
 	tasks.Go(func() error { return e.furnish(both, e.fragile) })
 	tasks.Go(func() error { return e.vault.ConnectPostgres(both, "database", e.postgres) })
+	tasks.Go(func() error { return e.vault.PKIRoot(both, "pki_int", 24*time.Hour) })
+	tasks.Go(func() error { return e.vault.MountKV(both, "kv", "1") })
 	tasks.Go(func() error { return e.cluster.InstallSecretsStore(both) })
 	tasks.Go(func() error { return e.loadImages(both) })
 	if err := tasks.Wait(); err != nil {
@@ -137,6 +139,7 @@ func (e *estate) loadImages(ctx context.Context) error {
 		return err
 	}
 	shell.Files["/bin/app"] = e.file("app")
+	shell.Links["/bin/nginx"] = "app" // under the name that a user's document signals
 	images := []lab.Image{shell, {
 		Name: "lab.local/webapp:1", Entrypoint: []string{"/app"}, User: "webapp", Files: map[string]string{"/app": e.file("app")},
 	}, lab.OurImage("vaultk8s/vaultk8s:e2e", e.file("vaultk8s"))}
@@ -151,7 +154,9 @@ func (e *estate) loadImages(ctx context.Context) error {
 // furnish makes a Vault know the cluster and the application's service account.
 func (e *estate) furnish(ctx context.Context, v *lab.Vault) error {
 	const rules = `path "secret/data/*" { capabilities = ["read"] }
-path "database/creds/*" { capabilities = ["read"] }`
+path "kv/*" { capabilities = ["read"] }
+path "database/creds/*" { capabilities = ["read"] }
+path "pki_int/issue/*" { capabilities = ["create", "update"] }`
 	return errors.Join(
 		v.ConnectKubernetes(ctx, "kubernetes", e.cluster.Kubernetes),
 		v.Policy(ctx, "orders", rules),

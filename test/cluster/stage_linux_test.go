@@ -97,6 +97,7 @@ type container struct{ Name, RestartPolicy string }
 
 type containerStatus struct {
 	Name         string
+	ContainerID  string // with the name of the runtime in front
 	Ready        bool
 	RestartCount int
 }
@@ -104,8 +105,15 @@ type containerStatus struct {
 // pods are those with the label app=NAME.
 func (s *stage) pods(app string) []pod {
 	s.Helper()
+	return s.selected("app=" + app)
+}
+
+// selected are pods by their labels, and by more if need be.
+func (s *stage) selected(labels string, more ...string) []pod {
+	s.Helper()
 	var list struct{ Items []pod }
-	if err := json.Unmarshal([]byte(s.kubectl("get", "pods", "--selector", "app="+app, "-o", "json")), &list); err != nil {
+	text := s.kubectl(append([]string{"get", "pods", "--selector", labels, "-o", "json"}, more...)...)
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		s.Fatal(err)
 	}
 	return list.Items

@@ -16,6 +16,7 @@ func TestStories(t *testing.T) {
 	t.Run("Apart", func(t *testing.T) {
 		for name, story := range map[string]func(*stage){
 			"static": static, "dynamic": dynamic, "sidecar": sidecar, "job": job, "environment": environment, "csi": csi, "operator": operator, "outage": outage,
+			"agent-configmap": agentConfigMap, "agent-killed": agentKilled, "mounts": mounts, "pki": pki,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -23,6 +24,7 @@ func TestStories(t *testing.T) {
 			})
 		}
 	})
+	t.Run("provider-killed", func(t *testing.T) { providerKilled(open(t, "provider-killed")) })
 	t.Run("rollout", func(t *testing.T) { rollout(open(t, "rollout")) })
 	t.Run("upgrade", func(t *testing.T) { upgrade(open(t, "upgrade")) })
 	t.Run("uninstall", func(t *testing.T) { uninstall(open(t, "uninstall")) })

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
 // rollout starts 50 pods and kills one of the two replicas of the injector meanwhile,
@@ -92,7 +94,9 @@ func (s *stage) dryRun(ctx context.Context) error {
 // operator is there to free them, the release, and last the definitions. It looks for
 // everything that the release or its programs may have made.
 func uninstall(s *stage) {
-	s.kubectl("delete", "--all", "--all-namespaces", "--timeout=2m", strings.Join(resources(s.kubectl("get", "crd", "-o", "name")), ","))
+	if err := s.free(); err != nil {
+		s.Fatal(err)
+	}
 	if err := world.helm(s.Context(), "uninstall", release, "--wait", "--timeout=3m"); err != nil {
 		s.Fatal(err)
 	}
@@ -105,6 +109,14 @@ func uninstall(s *stage) {
 	s.eventually("nothing is left", func() error {
 		return expect(s.leftovers(), "")
 	})
+}
+
+// free deletes all resources of the operator. kubectl refuses objects of other namespaces
+// when it is given one.
+func (s *stage) free() error {
+	all := strings.Join(resources(s.kubectl("get", "crd", "-o", "name")), ",")
+	_, err := world.cluster.Command(s.Context(), lab.TargetKubectl, "delete", all, "--all", "--all-namespaces", "--timeout=2m")
+	return err
 }
 
 // resources picks the operator's own of the definitions that kubectl names.

@@ -2,6 +2,7 @@
 //
 //	app serve [-env NAMES] [-file FILE]   say so, wait, and read FILE at SIGHUP
 //	app cat FILE...                       show files
+//	app pair [-poll TIME] DIR CERT KEY    say which certificate it is, and whether the key is its own
 package main
 
 import (
@@ -24,15 +25,17 @@ func main() {
 
 func run(args []string, w io.Writer) error {
 	if len(args) == 0 {
-		return errors.New("expected a command: serve or cat")
+		return errors.New("expected a command: serve, cat or pair")
 	}
 	switch args[0] {
 	case "serve":
 		return serve(args[1:], w)
 	case "cat":
 		return cat(args[1:], w)
+	case "pair":
+		return pair(args[1:], w)
 	}
-	return fmt.Errorf("unknown command %q: expected serve or cat", args[0])
+	return fmt.Errorf("unknown command %q: expected serve, cat or pair", args[0])
 }
 
 func cat(names []string, w io.Writer) error {

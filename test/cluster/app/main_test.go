@@ -64,8 +64,9 @@ func TestBadInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		"Nothing": {want: "expected a command: serve or cat"},
-		"Unknown": {args: []string{"dance"}, want: `unknown command "dance": expected serve or cat`},
+		"Nothing": {want: "expected a command: serve, cat or pair"},
+		"Unknown": {args: []string{"dance"}, want: `unknown command "dance": expected serve, cat or pair`},
+		"Pair":    {args: []string{"pair", "a"}, want: "expected a directory, and the names of a certificate and of its key in it"},
 		"Flag":    {args: []string{"serve", "-x"}, want: "flag provided but not defined: -x"},
 	} {
 		t.Run(name, func(t *testing.T) {
