@@ -13,7 +13,8 @@ import (
 // program anew.
 func TestMain(m *testing.M) {
 	if os.Getenv("STARTUP_SHOW") == "" {
-		os.Exit(m.Run())
+		m.Run()
+		return
 	}
 	show := func() string {
 		now := debug.SetGCPercent(100)
@@ -24,7 +25,6 @@ func TestMain(m *testing.M) {
 	Over()
 	Over()
 	_, _ = os.Stdout.WriteString(before + " " + show())
-	os.Exit(0)
 }
 
 func TestStart(t *testing.T) {

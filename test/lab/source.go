@@ -2,10 +2,12 @@ package lab
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -51,4 +53,20 @@ func moduleName(gomod string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// moduleDir is the folder with the files of a module that a module below mod requires.
+func moduleDir(ctx context.Context, nested, module string) (string, error) {
+	src, err := sourceDir()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module)
+	cmd.Dir = filepath.Join(src, nested)
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find the files of %s: %w", module, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }

@@ -31,7 +31,7 @@ const (
 func AllTargets() []Target {
 	return append([]Target{
 		TargetVault, TargetVaultAgent, TargetEtcd, TargetAPIServer, TargetControllerManager, TargetScheduler, TargetPostgres, TargetLDAP, TargetCSIDriver, TargetOldCSIDriver,
-		TargetHelm,
+		TargetHelm, TargetCertManager,
 	}, NodeTargets()...)
 }
 
@@ -81,7 +81,7 @@ func recipeFor(src string, t Target) (recipe, error) {
 	case TargetVaultAgent:
 		r.dir, r.pkg = filepath.Join(src, "vault"), "github.com/hashicorp/vault"
 		r.flags = append(r.flags, "-tags=minimal")
-	case TargetEtcd, TargetCSIDriver, TargetOldCSIDriver:
+	case TargetEtcd, TargetCSIDriver, TargetOldCSIDriver, TargetCertManager:
 		r.dir = filepath.Join(src, string(t))
 	case TargetAPIServer, TargetControllerManager, TargetScheduler, TargetKubelet, TargetProxy, TargetKubectl:
 		r.dir, r.pkg = filepath.Join(src, "kubernetes"), "k8s.io/kubernetes/cmd/"+string(t)

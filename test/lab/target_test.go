@@ -53,6 +53,7 @@ func TestRecipeFor(t *testing.T) {
 		TargetVault:        {dir: "vault", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetCSIDriver:    {dir: "csidriver", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetOldCSIDriver: {dir: "csidriver-old", pkg: ".", flags: append(common, "-ldflags=-s -w")},
+		TargetCertManager:  {dir: "cert-manager", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetEtcd:         {dir: "etcd", pkg: ".", flags: append(common, "-ldflags=-s -w")},
 		TargetVaultAgent:   {dir: "vault", pkg: "github.com/hashicorp/vault", flags: append(common, "-ldflags=-s -w", "-tags=minimal")},
 		TargetAPIServer:    {dir: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", flags: append(common, versions)},

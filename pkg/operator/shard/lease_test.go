@@ -310,12 +310,14 @@ func TestWaitingCostsNoRequests(t *testing.T) {
 
 // TestLeaseHasOwners: it goes with them. One that is there already is left as it is.
 func TestLeaseHasOwners(t *testing.T) {
-	owners := func() []metav1.OwnerReference { return []metav1.OwnerReference{{Kind: "ServiceAccount", Name: "operator"}} }
+	owners := func() []metav1.OwnerReference {
+		return []metav1.OwnerReference{{Kind: "ServiceAccount", Name: "operator"}}
+	}
 	for name, tc := range map[string]struct {
 		there *coordinationv1.Lease
 		want  int
 	}{
-		"New":      {nil, 1},
+		"New":         {nil, 1},
 		"ThereBefore": {&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "l", ResourceVersion: "1"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
