@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -21,8 +22,8 @@ const (
 	outageAfter = 60.0
 )
 
-// outage takes Vault away, changes all secrets meanwhile, and measures how they get
-// into all Secrets once it is back.
+// outage takes Vault away, changes one of ten secrets meanwhile, and measures how long
+// it takes until all is well once it is back.
 func (b *operatorBench) outage(ctx context.Context, t *table) error {
 	connection := &v1beta1.VaultConnection{ObjectMeta: metav1.ObjectMeta{Namespace: "system", Name: "default"}}
 	limit := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"rateLimit":{"qps":%d,"burst":%d}}}`, outageRate, outageRate))
@@ -38,27 +39,44 @@ func (b *operatorBench) outage(ctx context.Context, t *table) error {
 		return err
 	}
 	meanwhile := b.proxy.busiest()
-	if err := b.writeSecrets(ctx, pathsInVault, 1); err != nil {
+	if err := b.writeSecrets(ctx, 1, 1); err != nil {
 		return err
 	}
 	begin := time.Now()
 	b.proxy.fail(false)
-	if err := b.awaitChanged(ctx, allObjects); err != nil {
+	if err := b.awaitChanged(ctx, allObjects/pathsInVault); err != nil {
+		return err
+	}
+	changed := time.Since(begin).Seconds()
+	if err := b.awaitReady(ctx); err != nil {
 		return err
 	}
 	took := time.Since(begin).Seconds()
 	at := strconv.Itoa(allObjects)
-	t.add("every Secret has what was written in an outage of "+outageTime.String()+", after it", at, digits(took)+" s", "< "+digits(outageAfter)+" s", atMost(took, outageAfter))
+	t.add("after an outage of "+outageTime.String()+": every object is ready again", at, digits(took)+" s", "< "+digits(outageAfter)+" s", atMost(took, outageAfter))
+	t.add("and what was changed meanwhile is in its Secrets", strconv.Itoa(allObjects/pathsInVault), digits(changed)+" s", "", "")
 	// A full bucket, and what flows into it in the same second.
 	most := float64(2 * outageRate)
 	t.add("logins and reads in the busiest second, in the outage and after", at, fmt.Sprintf("%d, %d", meanwhile, b.proxy.busiest()),
-		fmt.Sprintf("≤ %v: the connection allows %d/s and %d at once", most, outageRate, outageRate), atMost(float64(max(meanwhile, b.proxy.busiest())), most))
-	began := time.Now()
-	if _, err := b.settle(ctx); err != nil {
-		return err
-	}
-	t.add("and every status says so, after that", at, digits(time.Since(began).Seconds()-2)+" s", "", "")
+		"≤ "+digits(most), atMost(float64(max(meanwhile, b.proxy.busiest())), most))
+	t.note("The VaultConnection allows %d requests a second, and as many at once.", outageRate)
 	return nil
+}
+
+// awaitReady waits until every object says that it is ready.
+func (b *operatorBench) awaitReady(ctx context.Context) error {
+	return await(ctx, "objects that are ready", func() (bool, error) {
+		var list v1beta1.VaultStaticSecretList
+		if err := b.client.List(ctx, &list); err != nil {
+			return false, err
+		}
+		for i := range list.Items {
+			if !meta.IsStatusConditionTrue(list.Items[i].Status.Conditions, v1beta1.ConditionReady) {
+				return false, sleep(ctx, time.Second) // a list of all is a load of its own
+			}
+		}
+		return len(list.Items) > 0, nil
+	})
 }
 
 // awaitChanged waits until so many Secrets were written.

@@ -74,7 +74,9 @@ func startProxy(ctx context.Context, target string) (*proxy, error) {
 	forward := &httputil.ReverseProxy{Transport: p.vault, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 	p.server = &http.Server{ReadHeaderTimeout: attendant.Grace, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.count(r) {
-			panic(http.ErrAbortHandler) // the connection ends without an answer
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"errors":["Vault is sealed"]}`))
+			return
 		}
 		forward.ServeHTTP(w, r)
 	})}

@@ -90,7 +90,7 @@ func TestProxyErrors(t *testing.T) {
 
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &proxy{counts: map[kind]int{}, others: map[string]int{}}
+		p := &proxy{seconds: map[int64]int{}, counts: map[kind]int{}, others: map[string]int{}}
 		p.count(httptest.NewRequest(http.MethodGet, "/v1/secret/a", http.NoBody))
 		<-time.After(quietTime - 1)
 		if p.quiet(quietTime) {
@@ -112,20 +112,21 @@ func TestProxyFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	ask := func() error {
+	ask := func() int {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.address+"/v1/secret/data/app", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 		answer, err := client.Do(r)
-		if err == nil {
-			_ = answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
 		}
-		return err
+		_ = answer.Body.Close()
+		return answer.StatusCode
 	}
 	p.fail(true)
-	if ask() == nil {
-		t.Error("a request passes")
+	if got := ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("a request is answered with %d", got)
 	}
 	if n := p.busiest(); n != 1 {
 		t.Errorf("%d requests in the busiest second, want 1", n)
@@ -134,8 +135,8 @@ func TestProxyFails(t *testing.T) {
 	if n := p.busiest(); n != 0 {
 		t.Errorf("%d requests in the busiest second, want none", n)
 	}
-	if err := ask(); err != nil {
-		t.Errorf("no request passes: %v", err)
+	if got := ask(); got != http.StatusOK {
+		t.Errorf("a request is answered with %d after it", got)
 	}
 	if err := p.close(); err != nil {
 		t.Error(err)
