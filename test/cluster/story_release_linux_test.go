@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
@@ -42,32 +41,11 @@ const injectors = "app.kubernetes.io/component=injector"
 // upgrade replaces all pods of the release while pods are made all the time. Those are
 // made for show, without storing them: admission is the same.
 func upgrade(s *stage) {
-	ctx, cancel := context.WithCancel(s.Context())
-	defer cancel()
-	var made, failed int
-	var last error
-	var maker sync.WaitGroup
-	maker.Go(func() {
-		for ctx.Err() == nil {
-			err := s.dryRun(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			made++
-			if err != nil {
-				failed, last = failed+1, err
-			}
-		}
-	})
+	stop := s.makePods()
 	err := world.helm(s.Context(), "upgrade", release, chart, "-f", "values.yaml", "--set", "log.level=debug", "--wait", "--timeout=5m")
-	cancel()
-	maker.Wait()
+	stop()
 	if err != nil {
 		s.Fatal(err)
-	}
-	s.Logf("%d pods were made during the upgrade", made)
-	if failed > 0 || made < 10 {
-		s.Errorf("%d of %d pods failed, the last one: %v", failed, made, last)
 	}
 }
 

@@ -28,6 +28,8 @@
 //	err = c.LoadImage(ctx, lab.Image{Name: "lab.local/app:1", Files: map[string]string{"/app": "bin/app"}})
 //	out, err := c.Command(ctx, lab.TargetKubectl, "apply", "-f", "app.yaml")
 //
+// [StartCertManager] lets cert-manager work on it, or on a control plane alone.
+//
 // At a terminal, `make cluster` starts one that stays, with Vault and the Secrets Store
 // CSI Driver, and `make cluster-down` ends it.
 //
