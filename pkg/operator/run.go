@@ -53,8 +53,8 @@ type program struct {
 
 // garbagePercent is how much garbage is let come together before it is collected, in
 // percent of what is in use. An operator holds much for long and makes little garbage:
-// 10,000 objects are 70 MB in use, which Go's 100 would let grow to 140, and 25 to 88.
-const garbagePercent = 25
+// 10,000 objects are 70 MB in use, which Go's 100 would let grow to 140, and 20 to 84.
+const garbagePercent = 20
 
 // Run works until ctx ends, or only cleans up with the setting for that. The error
 // is one of the settings, of a port, or of an API server that cannot be found.

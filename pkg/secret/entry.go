@@ -108,6 +108,9 @@ func (e *entry) act(ctx context.Context, d decision) time.Time {
 	e.store.mu.Lock()
 	before := e.state
 	changed := e.keep(d, asked, response, err)
+	if err == nil && away(before.Err) {
+		e.store.back(e.group.identity.Connection)
+	}
 	due := e.sleep(e.plan(time.Now()))
 	event := Event{Identity: e.group.identity, Reason: d.reason, Renewal: d.renew, Changed: changed, State: e.state}
 	var told []*Watch

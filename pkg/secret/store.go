@@ -45,6 +45,7 @@ type Store struct {
 	options  Options
 	mu       sync.Mutex
 	groups   map[Identity]*group
+	returned map[string]time.Time // by connection: when a Vault that was away was last found back
 }
 
 // group is what one identity holds.
@@ -61,7 +62,7 @@ func NewStore(schedule *lease.Schedule, o Options) *Store {
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
-	return &Store{schedule: schedule, options: o, groups: map[Identity]*group{}}
+	return &Store{schedule: schedule, options: o, groups: map[Identity]*group{}, returned: map[string]time.Time{}}
 }
 
 // Attach tells the store how to reach Vault for an identity, and how to keep
