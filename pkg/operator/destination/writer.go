@@ -104,6 +104,14 @@ func (w *Writer) Expect(ctx context.Context, object client.Object, d v1beta1.Des
 	return w.begin(ctx, object, d, w.expect)
 }
 
+// Unchanged tells, without asking the API server, that a Secret is of that version
+// still. Where that is not so any more and no news have come of it, they will.
+func (w *Writer) Unchanged(ctx context.Context, secret types.NamespacedName, version string) bool {
+	known := &metav1.PartialObjectMetadata{}
+	known.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return version != "" && w.client.Get(ctx, secret, known) == nil && known.ResourceVersion == version
+}
+
 // expect finds nothing.
 func (w *Writer) expect(_ context.Context, f *Found) error {
 	w.ledger.know(f.key(), f.owner, nil)

@@ -152,7 +152,7 @@ func (w *certified) fine(ctx context.Context, c change) outcome {
 	next = due.Soonest(next, w.restart(ctx, c))
 	next = due.Soonest(next, w.succeed(ctx))
 	w.synced(holdsCertificate)
-	return done(v1beta1.ReasonSynced, holdsCertificate, atLeast(next, leastLook))
+	return done(holdsCertificate, atLeast(next, leastLook))
 }
 
 // release revokes the certificate and empties the Secret of an object that is

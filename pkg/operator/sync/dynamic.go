@@ -134,7 +134,7 @@ func (w *leased) fine(ctx context.Context, c change) outcome {
 	next = due.Soonest(next, w.restart(ctx, c))
 	next = due.Soonest(next, w.succeed(ctx))
 	w.synced(holdsCredentials)
-	return done(v1beta1.ReasonSynced, holdsCredentials, atLeast(next, leastLook))
+	return done(holdsCredentials, atLeast(next, leastLook))
 }
 
 // keep extends a lease that is in use when the visit could not do what was asked for:

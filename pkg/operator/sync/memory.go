@@ -38,6 +38,7 @@ type memory struct {
 	refresh  string       // value of the annotation that asks for a refresh, as it was served
 
 	unwritten *unwritten // nil: the newest visit is written down
+	settled   settled    // what a static secret's Secret was made of
 
 	session string                 // cache key of the login, without a Vault namespace
 	waits   bool                   // there is no login

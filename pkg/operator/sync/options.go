@@ -123,8 +123,14 @@ type Destination interface {
 
 // Writer compares and writes the data of Secrets.
 type Writer interface {
-	Looker
+	Comparer
 	Apply(ctx context.Context, f *destination.Found, d destination.Data) (destination.Written, error)
+}
+
+// Comparer tells whether a Secret has to be looked at.
+type Comparer interface {
+	Looker
+	Unchanged(ctx context.Context, secret types.NamespacedName, version string) bool
 }
 
 // Looker finds out what a Secret is: by reading it, or by what is known without that.

@@ -22,8 +22,8 @@ type outcome struct {
 }
 
 // done says that an object is as its spec says.
-func done(reason, message string, next time.Duration) outcome {
-	return outcome{Outcome: status.Outcome{State: status.Done, Reason: reason, Message: message}, next: next}
+func done(message string, next time.Duration) outcome {
+	return outcome{Outcome: status.Outcome{State: status.Done, Reason: v1beta1.ReasonSynced, Message: message}, next: next}
 }
 
 // pending says that something was begun which will wake the object when it is there.

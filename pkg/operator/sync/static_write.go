@@ -27,6 +27,11 @@ func (k *static) write(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecr
 	if bad != nil {
 		return *bad
 	}
+	const message = "the Secret has what Vault holds"
+	if k.settled(ctx, v, s, out) {
+		v.synced(message)
+		return done(message, v.restart(ctx, change{hash: s.Status.SecretMAC}))
+	}
 	found, bad := v.expect(ctx)
 	if bad != nil {
 		return *bad
@@ -35,9 +40,8 @@ func (k *static) write(ctx context.Context, v *visit, s *v1beta1.VaultStaticSecr
 	if bad != nil {
 		return *bad
 	}
-	const message = "the Secret has what Vault holds"
 	v.synced(message)
-	return done(v1beta1.ReasonSynced, message, next)
+	return done(message, next)
 }
 
 // deliver writes the data, where that changes anything, and restarts who uses it. It
@@ -68,6 +72,7 @@ func (k *static) deliver(ctx context.Context, v *visit, s *v1beta1.VaultStaticSe
 		return 0, &o
 	}
 	k.record(v, s, compared, written, decision, got)
+	v.memory.settled = settledBy(v, out, orElse(written.Version, found.Version()))
 	if decision.Action == due.Sync {
 		v.prune(ctx)
 	}
