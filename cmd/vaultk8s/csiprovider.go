@@ -16,9 +16,9 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/vaultk8s/vaultk8s/internal/startup"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/csi"
+	"github.com/vaultk8s/vaultk8s/pkg/startup"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 

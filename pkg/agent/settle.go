@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/vaultk8s/vaultk8s/internal/startup"
+	"github.com/vaultk8s/vaultk8s/pkg/startup"
 )
 
 // settleAfter is how long after the first delivery an agent gives back what only

@@ -247,9 +247,12 @@ func (s *spread) checkObject(t *testing.T, c *v1beta1.ClusterVaultSecret) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("object (-want +got):\n%s", diff)
 	}
-	if want := "Normal Distributed: 2 namespaces have their object"; !slices.Contains(s.events.read(), want) {
-		t.Errorf("events %q lack %q", s.events.read(), want)
-	}
+	await(t, func() error { // it comes after the status
+		if want := "Normal Distributed: 2 namespaces have their object"; !slices.Contains(s.events.read(), want) {
+			return fmt.Errorf("events %q lack %q", s.events.read(), want)
+		}
+		return nil
+	})
 }
 
 // repairs has what others do to the objects: a change is taken back, an object of
