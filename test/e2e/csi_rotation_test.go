@@ -273,14 +273,9 @@ func TestCSIRotationOfTheOlderDriver(t *testing.T) {
 	r.stays(second)
 
 	r.gate.shut.Store(true)
+	r.missed() // what was under way before has ended then
 	r.put(canary + "-3")
-	asked := r.gate.asked("GET")
-	await(t, func() error {
-		if r.gate.asked("GET") < asked+2 {
-			return errors.New("Vault was not missed")
-		}
-		return nil
-	})
+	r.missed()
 	r.stays(second)
 	r.gate.shut.Store(false)
 	third := r.arrives(canary+"-3", second)
@@ -288,6 +283,18 @@ func TestCSIRotationOfTheOlderDriver(t *testing.T) {
 		t.Error("the versions are those of the first password")
 	}
 	r.told(v)
+}
+
+// missed waits until Vault was asked twice.
+func (r *rotatingNode) missed() {
+	r.t.Helper()
+	asked := r.gate.asked("GET")
+	await(r.t, func() error {
+		if r.gate.asked("GET") < asked+2 {
+			return errors.New("Vault was not missed")
+		}
+		return nil
+	})
 }
 
 // told looks at events and at the log, and ends the volume.
