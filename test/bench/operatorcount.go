@@ -28,14 +28,7 @@ func (b *operatorBench) awaitSecrets(ctx context.Context, want int) error {
 	ctx, cancel := context.WithTimeout(ctx, operatorWait)
 	defer cancel()
 	for {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-		made := client.MatchingLabels{"app.kubernetes.io/component": "secret-sync"}
-		if err := b.client.List(ctx, list, made); err != nil {
-			return err
-		}
-		have := len(list.Items)
-		news, err := b.client.Watch(ctx, list, made, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+		have, news, err := b.watchSecrets(ctx)
 		if err != nil {
 			return err
 		}
@@ -45,6 +38,19 @@ func (b *operatorBench) awaitSecrets(ctx context.Context, want int) error {
 			return err
 		}
 	}
+}
+
+// watchSecrets tells how many Secrets the operator has made, and of all changes from
+// then on.
+func (b *operatorBench) watchSecrets(ctx context.Context) (have int, news watch.Interface, err error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	made := client.MatchingLabels{"app.kubernetes.io/component": "secret-sync"}
+	if err := b.client.List(ctx, list, made); err != nil {
+		return 0, nil, err
+	}
+	news, err = b.client.Watch(ctx, list, made, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
+	return len(list.Items), news, err
 }
 
 // follow counts until there are so many; false where the news end before.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -42,9 +41,14 @@ func (b *operatorBench) outage(ctx context.Context, t *table) error {
 	if err := b.writeSecrets(ctx, 1, 1); err != nil {
 		return err
 	}
+	_, news, err := b.watchSecrets(ctx)
+	if err != nil {
+		return err
+	}
+	defer news.Stop()
 	begin := time.Now()
 	b.proxy.fail(false)
-	if err := b.awaitChanged(ctx, allObjects/pathsInVault); err != nil {
+	if err := awaitChanged(ctx, news, allObjects/pathsInVault); err != nil {
 		return err
 	}
 	changed := time.Since(begin).Seconds()
@@ -80,21 +84,10 @@ func (b *operatorBench) awaitReady(ctx context.Context) error {
 }
 
 // awaitChanged waits until so many Secrets were written.
-func (b *operatorBench) awaitChanged(ctx context.Context, want int) error {
+func awaitChanged(ctx context.Context, news watch.Interface, want int) error {
 	ctx, cancel := context.WithTimeout(ctx, operatorWait)
 	defer cancel()
 	changed := map[types.UID]bool{}
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	made := client.MatchingLabels{"app.kubernetes.io/component": "secret-sync"}
-	if err := b.client.List(ctx, list, made, client.Limit(1)); err != nil {
-		return err
-	}
-	news, err := b.client.Watch(ctx, list, made, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.ResourceVersion}})
-	if err != nil {
-		return err
-	}
-	defer news.Stop()
 	for len(changed) < want {
 		select {
 		case <-ctx.Done():

@@ -66,16 +66,8 @@ func dynamic(s *stage) {
 	if config := s.file(p, "/vault/secrets/config"); !strings.Contains(config, "region:eu") {
 		s.Errorf("config is %q", config)
 	}
-	first := s.file(p, "/vault/secrets/db")
-	s.connect(first)
-	var second string
-	s.eventually("the credentials are replaced", func() error {
-		if second = s.file(p, "/vault/secrets/db"); second == first {
-			return errors.New("they are the first ones")
-		}
-		return nil
-	})
-	s.connect(second)
+	first := s.login(p, "")
+	s.login(p, first)
 	s.eventually("the application has read them", func() error {
 		if line := s.logged(p.Metadata.Name, "app", "reloaded"); !strings.Contains(line, "postgresql://") {
 			return fmt.Errorf("it logged %q", line)
@@ -87,18 +79,38 @@ func dynamic(s *stage) {
 	}
 }
 
-// connect logs in to PostgreSQL with what an application finds in its file.
+// login waits until an application finds credentials in its file, other than the former
+// ones, with which it gets into PostgreSQL. Those that it has just read may end meanwhile.
+func (s *stage) login(p pod, former string) (text string) {
+	s.Helper()
+	s.eventually("the login works", func() error {
+		if text = s.file(p, "/vault/secrets/db"); text == former {
+			return errors.New("the credentials are the former ones")
+		}
+		return s.enter(text)
+	})
+	return text
+}
+
+// connect logs in to PostgreSQL with what an application found in its file.
 func (s *stage) connect(text string) {
 	s.Helper()
+	if err := s.enter(text); err != nil {
+		s.Error(err)
+	}
+}
+
+func (s *stage) enter(text string) error {
 	u, err := url.Parse(strings.TrimPrefix(strings.TrimSpace(text), "DATABASE_URL="))
 	if err != nil {
-		s.Fatal(err)
+		return err
 	}
 	password, _ := u.User.Password()
 	got, err := world.postgres.QueryAs(s.Context(), u.User.Username(), password, "SELECT current_user")
 	if err != nil || got != u.User.Username() {
-		s.Errorf("the login %q does not work: %q, %v", u.User.Username(), got, err)
+		return fmt.Errorf("the login %q does not work: %q, %w", u.User.Username(), got, err)
 	}
+	return nil
 }
 
 func sidecar(s *stage) {

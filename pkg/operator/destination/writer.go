@@ -95,10 +95,11 @@ func (w *Writer) begin(ctx context.Context, object client.Object, d v1beta1.Dest
 // Should there be one that the operator does not know, Apply finds it, and judges it
 // as Look would have.
 func (w *Writer) Expect(ctx context.Context, object client.Object, d v1beta1.Destination) (*Found, error) {
-	known := &metav1.PartialObjectMetadata{}
-	known.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	name := types.NamespacedName{Namespace: object.GetNamespace(), Name: d.Name}
-	if !d.Create || !apierrors.IsNotFound(w.client.Get(ctx, name, known)) {
+	if !d.Create {
+		return w.Look(ctx, object, d)
+	}
+	_, err := w.known(ctx, types.NamespacedName{Namespace: object.GetNamespace(), Name: d.Name})
+	if !apierrors.IsNotFound(err) {
 		return w.Look(ctx, object, d)
 	}
 	return w.begin(ctx, object, d, w.expect)
@@ -107,9 +108,18 @@ func (w *Writer) Expect(ctx context.Context, object client.Object, d v1beta1.Des
 // Unchanged tells, without asking the API server, that a Secret is of that version
 // still. Where that is not so any more and no news have come of it, they will.
 func (w *Writer) Unchanged(ctx context.Context, secret types.NamespacedName, version string) bool {
-	known := &metav1.PartialObjectMetadata{}
-	known.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	return version != "" && w.client.Get(ctx, secret, known) == nil && known.ResourceVersion == version
+	if version == "" {
+		return false
+	}
+	known, err := w.known(ctx, secret)
+	return err == nil && known.ResourceVersion == version
+}
+
+// known is what the client knows of a Secret, which may come from a cache.
+func (w *Writer) known(ctx context.Context, secret types.NamespacedName) (*metav1.PartialObjectMetadata, error) {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return m, w.client.Get(ctx, secret, m)
 }
 
 // expect finds nothing.

@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
@@ -123,11 +122,11 @@ func (r *Reconciler) leave(ctx context.Context, v *visit, o outcome, first bool)
 	return r.conclude(ctx, v, o)
 }
 
-// light tells whether a visit needs no finalizer before it. It is the object's first,
-// and all that it can cause is a Secret which the garbage collector removes with it.
+// light tells whether a visit needs no finalizer before it: it is the object's first,
+// and the garbage collector ends all that it can cause.
 func (r *Reconciler) light(v *visit) bool {
-	_, static := r.kind.(*static)
-	return static && *v.parts.synced == 0 && destination.Collected(*v.parts.destination)
+	k, ok := r.kind.(collected)
+	return ok && *v.parts.synced == 0 && k.collected(v)
 }
 
 // guardLater adds the finalizer after a visit that was light.

@@ -38,6 +38,12 @@ type definition interface {
 	empty() client.Object
 }
 
+// collected is a kind of whose objects some cause nothing that only release would end.
+type collected interface {
+	// collected tells whether the garbage collector ends all that an object causes.
+	collected(v *visit) bool
+}
+
 // forgetful is a kind that keeps something of its objects in this process: memory.own.
 type forgetful interface {
 	// forget lets it go. The object is gone, or another process's now.

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/destination"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
@@ -21,6 +22,9 @@ func (*static) empty() client.Object { return &v1beta1.VaultStaticSecret{} }
 
 // release has nothing to end: a static secret causes nothing in Vault.
 func (*static) release(context.Context, *visit) error { return nil }
+
+// collected tells whether the Secret goes with its object, the only thing there is.
+func (*static) collected(v *visit) bool { return destination.Collected(*v.parts.destination) }
 
 func (k *static) forget(m *memory) {
 	if k.o.Announced != nil {
