@@ -42,6 +42,14 @@ func TestRefused(t *testing.T) {
 			set:  []string{"monitoring.podMonitor.enabled=true", "monitoring.serviceMonitor.enabled=true"},
 			want: "monitoring.podMonitor.enabled and monitoring.serviceMonitor.enabled would count everything twice: keep one of them",
 		},
+		"a listener without a certificate": {
+			set:  []string{"agent.enabled=true"},
+			want: "agent.certs.secretName is missing: callers send their tokens to the agent, so name a Secret with a certificate, or let tokens cross the network as they are with agent.tlsDisable=true",
+		},
+		"a certificate for nothing": {
+			set:  []string{"agent.enabled=true", "agent.certs.secretName=a", "agent.tlsDisable=true"},
+			want: "agent.certs.secretName and agent.tlsDisable contradict each other: keep one of them",
+		},
 		"two budgets": {
 			set: []string{
 				"operator.enabled=true", "operator.replicas=2", "operator.podDisruptionBudget.enabled=true",

@@ -54,7 +54,7 @@ func rules(t *testing.T, all objects, kind, name, namespace string) []rbacv1.Pol
 	return nil
 }
 
-// TestRights says what the pods of the injector and the provider may do, by the
+// TestRights says what the pods of the injector, the provider and the agent may do, by the
 // values that decide it: no right without the feature that needs it.
 func TestRights(t *testing.T) {
 	const (
@@ -84,6 +84,11 @@ func TestRights(t *testing.T) {
 		"provider of most": {
 			account: "vault-csi-provider", set: "csi.enabled=true,csi.rights.secrets=true,csi.rights.configMaps=true",
 			want: []string{tokens, pods, events, "cluster: get secrets", "cluster: get configmaps", makeSecrets, key},
+		},
+		"agent": {account: "vault-agent", set: "agent.enabled=true,agent.tlsDisable=true"},
+		"agent that keeps Secrets": {
+			account: "vault-agent", set: "agent.enabled=true,agent.tlsDisable=true,agent.rights.secrets={a,b}",
+			want: []string{makeSecrets, "own: patch secrets a b"},
 		},
 		"no roles": {account: "vault-csi-provider", set: "csi.enabled=true,rbac.create=false"},
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/internal/golden"
 	"github.com/vaultk8s/vaultk8s/pkg/config"
+	"github.com/vaultk8s/vaultk8s/pkg/config/agentfile"
 )
 
 // TestStories renders each values file of ours, and looks at everything that can
@@ -66,15 +67,30 @@ func sound(t *testing.T, all objects) {
 		}
 		switch typed := decoded(t, o).(type) {
 		case *corev1.ConfigMap:
-			if text, ok := typed.Data["config.yaml"]; ok {
-				if err := valid(t, text); err != nil {
-					t.Errorf("the program refuses its configuration: %v\n%s", err, text)
-				}
-			}
+			judged(t, typed.Data)
 		case *appsv1.Deployment:
 			selects(t, typed.Name, typed.Spec.Selector.MatchLabels, typed.Spec.Template.Labels)
 		case *appsv1.DaemonSet:
 			selects(t, typed.Name, typed.Spec.Selector.MatchLabels, typed.Spec.Template.Labels)
+		}
+	}
+}
+
+// judged has the program look at its own files.
+func judged(t *testing.T, files map[string]string) {
+	t.Helper()
+	if text, ok := files["config.yaml"]; ok {
+		if err := valid(t, text); err != nil {
+			t.Errorf("the program refuses its configuration: %v\n%s", err, text)
+		}
+	}
+	if text, ok := files["agent.hcl"]; ok {
+		document, warnings, err := agentfile.Decode("agent.hcl", []byte(text))
+		if err == nil {
+			err = document.Validate()
+		}
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("the agent has to say of its document: %v, %v\n%s", err, warnings, text)
 		}
 	}
 }

@@ -50,6 +50,9 @@ type answer struct {
 	state   string         // of its cache: HIT or MISS
 	LeaseID string         `json:"lease_id"`
 	Data    map[string]any `json:"data"`
+	Auth    struct {
+		Token string `json:"client_token"`
+	}
 }
 
 // text is a value of the data.
@@ -66,9 +69,15 @@ func (a answer) text(path ...string) string {
 // written for the listener.
 func (s *stage) ask(p pod, path string) (out answer) {
 	s.Helper()
+	return s.askAt(p, "", "http://127.0.0.1:8100", path)
+}
+
+// askAt makes a request at an address, with further flags of wget.
+func (s *stage) askAt(p pod, flags, address, path string) (out answer) {
+	s.Helper()
 	s.eventually("the listener answers", func() error {
 		text, err := s.try("exec", p.Metadata.Name, "-c", "app", "--",
-			"sh", "-c", "wget -S -q -O - http://127.0.0.1:8100/v1/"+path+" 2>&1")
+			"sh", "-c", "wget -S -q -O - "+flags+address+"/v1/"+path+" 2>&1")
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ func TestStories(t *testing.T) {
 	t.Run("Apart", func(t *testing.T) {
 		for name, story := range map[string]func(*stage){
 			"static": static, "dynamic": dynamic, "sidecar": sidecar, "job": job, "environment": environment, "csi": csi, "operator": operator, "outage": outage,
-			"agent-configmap": agentConfigMap, "agent-killed": agentKilled, "mounts": mounts, "pki": pki, "certmanager": certManager,
+			"agent-configmap": agentConfigMap, "agent-killed": agentKilled, "agent-alone": agentAlone, "mounts": mounts, "pki": pki, "certmanager": certManager,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

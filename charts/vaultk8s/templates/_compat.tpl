@@ -121,7 +121,8 @@ does it.
 {{- $follow := and $operator (eq (toString $values.operator.enabled) "-") -}}
 {{- $operatorOn := include "vaultk8s.compat.on" (dict "value" $values.operator.enabled "default" $operator) -}}
 {{- $injectorOn := include "vaultk8s.compat.on" (dict "value" $values.injector.enabled "default" (and (eq (toString ($values.global).enabled) "true") (not $follow))) -}}
-{{- $_ := set $values "_modes" (dict "injector" (eq $injectorOn "true") "csi" (eq .csi "true") "operator" (eq $operatorOn "true")) -}}
+{{- $agentOn := include "vaultk8s.compat.on" (dict "value" $values.agent.enabled "default" ($values.global).enabled) -}}
+{{- $_ := set $values "_modes" (dict "injector" (eq $injectorOn "true") "csi" (eq .csi "true") "operator" (eq $operatorOn "true") "agent" (eq $agentOn "true")) -}}
 {{- end -}}
 
 {{- define "vaultk8s.compat.contradictions" -}}
@@ -140,6 +141,14 @@ does it.
 {{- $annotations := include "vaultk8s.yaml" (dict "root" . "value" .Values.injector.webhook.annotations) -}}
 {{- if not (contains "cert-manager.io/inject-" $annotations) -}}
 {{- $_ := set .Values._notes "warnings" (append .Values._notes.warnings "injector.certs.secretName without injector.certs.caBundle: the API server trusts no certificate until somebody writes the bundle to the webhook configuration") -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values._modes.agent (empty .Values.agent.document) -}}
+{{- if and .Values.agent.certs.secretName .Values.agent.tlsDisable -}}
+{{- fail "agent.certs.secretName and agent.tlsDisable contradict each other: keep one of them" -}}
+{{- end -}}
+{{- if not (or .Values.agent.certs.secretName .Values.agent.tlsDisable) -}}
+{{- fail "agent.certs.secretName is missing: callers send their tokens to the agent, so name a Secret with a certificate, or let tokens cross the network as they are with agent.tlsDisable=true" -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.monitoring.podMonitor.enabled .Values.monitoring.serviceMonitor.enabled -}}

@@ -30,6 +30,10 @@ csi:
 operator:
   {{- include "vaultk8s.config.operator" . | nindent 2 }}
 {{- end }}
+{{- if and .Values._modes.agent .Values.agent.config }}
+agent:
+  {{- toYaml .Values.agent.config | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{- define "vaultk8s.config.injector" -}}

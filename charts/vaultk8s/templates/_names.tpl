@@ -14,6 +14,7 @@
 
 {{- define "vaultk8s.injector.fullname" -}}{{ include "vaultk8s.fullname" . }}-agent-injector{{- end -}}
 {{- define "vaultk8s.csi.fullname" -}}{{ include "vaultk8s.fullname" . }}-csi-provider{{- end -}}
+{{- define "vaultk8s.agent.fullname" -}}{{ include "vaultk8s.fullname" . }}-agent{{- end -}}
 {{- define "vaultk8s.operator.fullname" -}}{{ include "vaultk8s.fullname" . }}-controller-manager{{- end -}}
 
 {{/* What templated strings in values files of the old charts call. */}}
@@ -29,6 +30,7 @@
 {{- define "vaultk8s.component.name" -}}
 {{- if eq .mode "operator" -}}vault-secrets-operator
 {{- else if eq .mode "csi" -}}{{ include "vaultk8s.name" .root }}-csi-provider
+{{- else if eq .mode "agent" -}}{{ include "vaultk8s.name" .root }}-agent
 {{- else -}}{{ include "vaultk8s.name" .root }}-agent-injector
 {{- end -}}
 {{- end -}}

@@ -19,7 +19,10 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ .container }}
+    {{- /* An agent reads its files again itself. */}}
+    {{- if ne .mode "agent" }}
     checksum/config: {{ include "vaultk8s.config.checksum" $selector }}
+    {{- end }}
     {{- with include "vaultk8s.yaml" (dict "root" .root "value" .pod.annotations) }}
     {{- . | nindent 4 }}
     {{- end }}
@@ -63,7 +66,7 @@ spec:
       imagePullPolicy: {{ ($own.image).pullPolicy | default .root.Values.image.pullPolicy }}
       args:
         {{- toYaml (concat .args ($own.extraArgs | default list)) | nindent 8 }}
-      {{- with include "vaultk8s.pod.env" . }}
+      {{- with include "vaultk8s.pod.env" . | trim }}
       env:
         {{- . | nindent 8 }}
       {{- end }}
