@@ -76,6 +76,66 @@ func TestOperatorPage(t *testing.T) {
 	golden.Compare(t, out.Bytes(), filepath.Join("..", "..", "docs", "operator.md"))
 }
 
+// TestCommandsPage makes docs/commands.md of what every command says of itself.
+func TestCommandsPage(t *testing.T) {
+	var out strings.Builder
+	out.WriteString(commandsText)
+	var all func(c *cobra.Command)
+	all = func(c *cobra.Command) {
+		if c.Hidden {
+			return
+		}
+		if c.Runnable() {
+			describe(&out, c)
+		}
+		for _, sub := range c.Commands() {
+			all(sub)
+		}
+	}
+	root := newRootCommand()
+	all(root)
+	golden.Compare(t, []byte(out.String()), filepath.Join("..", "..", "docs", "commands.md"))
+}
+
+const commandsText = "# Commands\n" + `
+Every command with every flag, as ` + "`--help`" + ` tells them. This page is made from the program by
+` + "`go test ./cmd/vaultk8s -run TestCommandsPage -update`" + `.
+
+` + "`vaultk8s completion bash --help`" + ` tells how to have commands and flags completed, in bash, zsh, fish and PowerShell. Where the
+program lies in the path under the name ` + "`kubectl-vaultk8s`" + `, it is ` + "`kubectl vaultk8s`" + `, too.
+`
+
+// describe writes a command's section.
+func describe(out *strings.Builder, c *cobra.Command) {
+	fmt.Fprintf(out, "\n## `%s`\n\n", c.CommandPath())
+	text := c.Long
+	if text == "" {
+		text = c.Short + "."
+	}
+	fmt.Fprintf(out, "%s\n\n    %s\n", strings.TrimSpace(text), c.UseLine())
+	if c.Example != "" {
+		fmt.Fprintf(out, "\nFor example:\n\n")
+		for line := range strings.Lines(c.Example) {
+			fmt.Fprintf(out, "    %s\n", strings.TrimSpace(line))
+		}
+	}
+	var rows [][]string
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		name := "`--" + f.Name + "`"
+		if f.Shorthand != "" {
+			name += ", `-" + f.Shorthand + "`"
+		}
+		kind, usage := pflag.UnquoteUsage(f)
+		rows = append(rows, []string{name, kind, code(strings.Trim(f.DefValue, "[]")), usage})
+	})
+	if len(rows) > 0 {
+		fmt.Fprintf(out, "\n%s\n", table("flag|value|default|effect", rows))
+	}
+}
+
 // rights lists what the operator has to be allowed.
 func rights(which string) string {
 	all := operator.RightsOfOperator()

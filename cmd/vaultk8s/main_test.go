@@ -10,7 +10,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vaultk8s": func() { os.Exit(run(context.Background(), os.Args[1:])) }})
+	program := func() { os.Exit(run(context.Background(), os.Args)) }
+	testscript.Main(m, map[string]func(){"vaultk8s": program, "kubectl-vaultk8s": program})
 }
 
 func TestScripts(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,10 +14,14 @@ import (
 )
 
 // run runs one command and returns the exit code: 0, that of an application
-// that an agent ran, or 1 after any other error. Errors are printed.
+// that an agent ran, or 1 after any other error. Errors are printed. The first of the
+// arguments is the name of the program.
 func run(ctx context.Context, args []string) int {
 	root := newRootCommand()
-	root.SetArgs(doubleDashes(args))
+	if plugin, ok := strings.CutPrefix(filepath.Base(args[0]), "kubectl-"); ok {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl " + plugin}
+	}
+	root.SetArgs(doubleDashes(args[1:]))
 	if err := root.ExecuteContext(ctx); err != nil {
 		if exit, ok := errors.AsType[*exitStatus](err); ok {
 			return exit.code // what there was to say is said
@@ -33,10 +39,21 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAgentCommand(), newCheckCommand(), newConfigCommand(), newCSIProviderCommand(), newInjectCommand(), newInjectorCommand(), newMigrateCommand(), newOperatorCommand(), newRenderCommand(),
-		newUninjectCommand(), newVersionCommand())
+	addGroup(root, "Modes", newInjectorCommand(), newAgentCommand(), newCSIProviderCommand(), newOperatorCommand())
+	addGroup(root, "Everyday", newCheckCommand(), newInjectCommand(), newUninjectCommand(), newRenderCommand(), newMigrateCommand())
+	addGroup(root, "Other", newConfigCommand(), newVersionCommand())
+	root.SetHelpCommandGroupID("Other")
+	root.SetCompletionCommandGroupID("Other")
 	return root
+}
+
+// addGroup adds commands that stand together in the help.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // doubleDashes gives the long flags of the agent, injector and CSI provider the two dashes
