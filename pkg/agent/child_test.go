@@ -78,7 +78,7 @@ func TestSignalsReachTheApplication(t *testing.T) {
 		if code := agent.ExitCode(err); code != 5 {
 			t.Errorf("exit code %d (%v), want 5", code, err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the application did not get the signal")
 	}
 }

@@ -163,7 +163,7 @@ func (a *agent) stop() {
 	}
 	// The error is that it has ended already, which shows below.
 	_ = a.cmd.Process.Signal(syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	select {
 	case <-a.done:

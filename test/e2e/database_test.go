@@ -78,13 +78,13 @@ func (p *pod) awaitUsers(want int) {
 }
 
 // TestDynamicLoginIsRenewedAndThenReplacedWithOverlap lives through a whole
-// lease: of 20 s, renewed after 14, and replaced before its max TTL of 25 s. Its
-// grace is the last tenth to fifth of 20 s, so old and new overlap for a second
+// lease: of 60 s, renewed after 43, and replaced before its max TTL of 75 s. Its
+// grace is the last tenth to fifth of 60 s, so old and new overlap for three seconds
 // at least, even where renewals are tried through half of the grace.
 func TestDynamicLoginIsRenewedAndThenReplacedWithOverlap(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	p.dynamic(20*time.Second, 25*time.Second)
+	p.dynamic(time.Minute, 75*time.Second)
 	a := p.sidecar(db)
 	a.awaitReady()
 	before := p.read("out/db")
@@ -116,7 +116,7 @@ func TestTwoTemplatesShareOneLogin(t *testing.T) {
 func TestStaticRoleFollowsItsRotation(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
-	must(t, p.vault.StaticRole(t.Context(), "database", p.name, world.postgres, 5*time.Second))
+	must(t, p.vault.StaticRole(t.Context(), "database", p.name, world.postgres, 15*time.Second))
 	a := p.sidecar(strings.Replace(db, "creds/", "static-creds/", 1))
 	a.awaitReady()
 	before := p.read("out/db")

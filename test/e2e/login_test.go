@@ -192,7 +192,7 @@ func TestTokenIsRenewedAndReplaced(t *testing.T) {
 	p := newPod(t)
 	_, err := p.vault.Write(t.Context(), "auth/kubernetes/role/"+p.name, map[string]any{
 		"bound_service_account_names": []string{"app"}, "bound_service_account_namespaces": []string{"shop"}, "audience": "vault",
-		"token_policies": []string{p.name}, "token_ttl": "4s", "token_max_ttl": "8s",
+		"token_policies": []string{p.name}, "token_ttl": "20s", "token_max_ttl": "40s",
 	})
 	must(t, err)
 	a := p.sidecar(quick + kv)

@@ -119,12 +119,12 @@ path "secret/data/NAME/*" { capabilities = ["read"] }
 `)))
 }
 
-// TestOperatorDynamicLife lives through a lease of 20 s, renewed after 13 to 15, and
-// replaced before its max TTL of 25 s, with old and new both good.
+// TestOperatorDynamicLife lives through a lease of 60 s, renewed after 40 to 45, and
+// replaced before its max TTL of 75 s, with old and new both good.
 func TestOperatorDynamicLife(t *testing.T) {
 	t.Parallel()
 	r := newRealm(t)
-	r.dynamic(20*time.Second, 25*time.Second)
+	r.dynamic(time.Minute, 75*time.Second)
 	r.workload("Deployment", "app", "")
 	r.operator()
 	r.vds("db", "rolloutRestartTargets: [{kind: Deployment, name: app}]")
@@ -211,7 +211,7 @@ func TestOperatorDynamicRestart(t *testing.T) {
 func TestOperatorStaticRole(t *testing.T) {
 	t.Parallel()
 	r := newRealm(t)
-	must(t, r.vault.StaticRole(t.Context(), "database", r.name, world.postgres, 5*time.Second))
+	must(t, r.vault.StaticRole(t.Context(), "database", r.name, world.postgres, 15*time.Second))
 	r.workload("Deployment", "app", "")
 	r.operator()
 	r.vds("db", "path: static-creds/NAME\nallowStaticCreds: true\nrolloutRestartTargets: [{kind: Deployment, name: app}]")
@@ -223,8 +223,8 @@ func TestOperatorStaticRole(t *testing.T) {
 	}
 	r.expectWorking(fresh)
 	r.awaitStamp("Deployment", "app", "")
-	if period, _ := fieldAt(r.object("VaultDynamicSecret", "db").Object, "status", "staticCredsMetaData", "rotationPeriod").(int64); period != 5 {
-		t.Errorf("rotation period %d, want 5", period)
+	if period, _ := fieldAt(r.object("VaultDynamicSecret", "db").Object, "status", "staticCredsMetaData", "rotationPeriod").(int64); period != 15 {
+		t.Errorf("rotation period %d, want 15", period)
 	}
 }
 

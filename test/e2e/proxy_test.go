@@ -122,7 +122,7 @@ func TestProxySharesALease(t *testing.T) {
 	t.Parallel()
 	p := newPod(t)
 	p.revoker()
-	p.dynamic(6*time.Second, time.Minute)
+	p.dynamic(15*time.Second, 5*time.Minute)
 	p.sidecar(shared)
 	p.awaitProxy()
 	type got struct {
@@ -148,8 +148,8 @@ func TestProxySharesALease(t *testing.T) {
 		t.Errorf("%d database users, %d different answers, X-Cache %v; want one, and all but one shared", n, len(bodies), caches)
 	}
 	first, login := p.borrow()
-	// Of 6 s the grace is at most 1.2 s: after two whole leases only renewals keep it.
-	<-time.After(12 * time.Second)
+	// Of 15 s the grace is at most 3 s: after two whole leases only renewals keep it.
+	<-time.After(30 * time.Second)
 	second, _ := p.borrow()
 	if second.body != first.body || second.header.Get("X-Cache") != "HIT" {
 		t.Errorf("after two leases the login changed (X-Cache %q)", second.header.Get("X-Cache"))
