@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"dario.cat/mergo"
+
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
 // listFunctions work on lists and maps.
@@ -118,7 +120,7 @@ func splitToMap(outer, inner, s string) map[string]string {
 func explodeMap(m map[string]any) (map[string]any, error) {
 	out := map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if err := explodeKey(out, strings.Split(key, "/"), copyTree(m[key])); err != nil {
+		if err := explodeKey(out, strings.Split(key, "/"), secret.CopyTree(m[key])); err != nil {
 			return nil, err
 		}
 	}
@@ -151,7 +153,7 @@ func merger(options ...func(*mergo.Config)) func(dst, src map[string]any) (map[s
 		if dst == nil {
 			dst = map[string]any{}
 		}
-		if err := mergo.Merge(&dst, copyMap(src), options...); err != nil {
+		if err := mergo.Merge(&dst, secret.CopyMap(src), options...); err != nil {
 			return nil, err
 		}
 		return dst, checkMerged(dst)

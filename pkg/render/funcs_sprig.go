@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/Masterminds/sprig/v3"
+
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
 // sprigPrefix is what the names of sprig's functions begin with.
@@ -65,7 +67,7 @@ func guardMaps(all map[string]any) {
 func copyMaps(maps []map[string]any) []map[string]any {
 	out := make([]map[string]any, len(maps))
 	for i, m := range maps {
-		out[i] = copyMap(m)
+		out[i] = secret.CopyMap(m)
 	}
 	return out
 }

@@ -74,21 +74,6 @@ func TestIdentifiers(t *testing.T) {
 	}
 }
 
-func TestCopyTree(t *testing.T) {
-	original := map[string]any{"m": map[string]any{"l": []any{map[string]any{"k": "v"}}}, "nil": nil, "n": 1}
-	copied := copyMap(original)
-	if diff := cmp.Diff(original, copied); diff != "" {
-		t.Fatal(diff)
-	}
-	copied["m"].(map[string]any)["l"].([]any)[0].(map[string]any)["k"] = "changed"
-	if original["m"].(map[string]any)["l"].([]any)[0].(map[string]any)["k"] != "v" {
-		t.Error("the copy shares a map with the original")
-	}
-	if copyMap(nil) != nil {
-		t.Error("the copy of nil is not nil")
-	}
-}
-
 func TestColumn(t *testing.T) {
 	for name, c := range map[string]struct {
 		text, reason string

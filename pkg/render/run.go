@@ -87,7 +87,7 @@ func newObject(response *secret.Response) (any, error) {
 		LeaseID:       response.LeaseID,
 		LeaseDuration: seconds(response.LeaseDuration),
 		Renewable:     response.Renewable,
-		Data:          copyMap(response.Data.Reveal()),
+		Data:          secret.CopyMap(response.Data.Reveal()),
 		Warnings:      slices.Clone(response.Warnings),
 	}
 	if a := response.Auth; a != nil {
@@ -103,33 +103,6 @@ func newObject(response *secret.Response) (any, error) {
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }
-
-// copyTree copies the maps and lists of a tree as encoding/json makes them.
-func copyTree(tree any) any {
-	switch v := tree.(type) {
-	case map[string]any:
-		return copyMap(v)
-	case []any:
-		items := make([]any, len(v))
-		for i, item := range v {
-			items[i] = copyTree(item)
-		}
-		return items
-	default:
-		return tree
-	}
-}
-
-func copyMap(m map[string]any) map[string]any {
-	if m == nil {
-		return nil
-	}
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = copyTree(v)
-	}
-	return out
-}
 
 // keysOf returns the keys of a list, sorted.
 func keysOf(response *secret.Response) (any, error) {

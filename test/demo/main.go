@@ -17,7 +17,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,6 +24,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 func main() {
@@ -37,23 +38,10 @@ func main() {
 // run plays the story once and returns the exit code.
 func run(ctx context.Context, args []string, w io.Writer) int {
 	program, err := parseArguments(args, w)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
 	if err == nil {
 		err = play(ctx, w, program)
 	}
-	_, left := errors.AsType[leftBehind](err)
-	switch {
-	case ctx.Err() != nil && !left:
-		fmt.Fprintln(w, "\nThe demo was interrupted. All servers are stopped, all files are removed.")
-		return 130
-	case err != nil:
-		fmt.Fprintf(w, "\nThe demo failed: %v\n", err)
-		return 1
-	default:
-		return 0
-	}
+	return stage.End(ctx, w, "demo", err)
 }
 
 // parseArguments returns the absolute path of the program to show.

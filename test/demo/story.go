@@ -109,13 +109,7 @@ func (d *demo) remove(ctx context.Context) error {
 	}
 	d.journal, d.agent, d.files.dir = nil, nil, ""
 	if err := errors.Join(problems...); err != nil {
-		return leftBehind{err}
+		return stage.LeftBehind{Err: err}
 	}
 	return nil
 }
-
-// leftBehind is the error of a demo that could not remove everything.
-type leftBehind struct{ err error }
-
-func (l leftBehind) Error() string { return "not everything was removed: " + l.err.Error() }
-func (l leftBehind) Unwrap() error { return l.err }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -121,13 +120,5 @@ func TestReloadedWith(t *testing.T) {
 	}
 	if _, err := d.reloadedWith("k2"); errorText(err) != "the command has not run for this value" {
 		t.Errorf("a longer key counts: error %v", err)
-	}
-}
-
-func TestLeftBehind(t *testing.T) {
-	cause := errors.New("busy")
-	err := fmt.Errorf("step: %w", leftBehind{cause})
-	if !errors.Is(err, cause) || err.Error() != "step: not everything was removed: busy" {
-		t.Errorf("got %q", err)
 	}
 }

@@ -3,5 +3,6 @@
 //
 // Start with [Perform], which does one [Step] and returns its row of the summary, and
 // with [Screen], to which all of them write. [Await] waits for what was announced,
-// [Mask] hides secrets, and [Audit] counts what was asked of Vault.
+// [Mask] hides secrets, [Audit] counts what was asked of Vault, and [End] makes an exit code
+// of how it went.
 package stage

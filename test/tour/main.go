@@ -18,7 +18,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,6 +25,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 func main() {
@@ -38,34 +39,11 @@ func main() {
 // run shows the tour once and returns the exit code.
 func run(ctx context.Context, args []string, w io.Writer) int {
 	o, err := parseArguments(args, w)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
 	if err == nil {
 		err = o.play(ctx, w)
 	}
-	_, left := errors.AsType[leftBehind](err)
-	switch {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil && !left:
-		fmt.Fprintln(w, "\nThe tour was interrupted. All servers are stopped, all files are removed.")
-		return interrupted
-	default:
-		fmt.Fprintf(w, "\nThe tour failed: %v\n", err)
-		return 1
-	}
+	return stage.End(ctx, w, "tour", err)
 }
-
-// interrupted is the exit code after an interrupt, as shells have it: 128 and the
-// number of the signal.
-const interrupted = 128 + int(syscall.SIGINT)
-
-// leftBehind is the error of a tour that could not remove everything.
-type leftBehind struct{ err error }
-
-func (l leftBehind) Error() string { return "not everything was removed: " + l.err.Error() }
-func (l leftBehind) Unwrap() error { return l.err }
 
 // options are what the command line says.
 type options struct {

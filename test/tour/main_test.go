@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,14 +124,6 @@ func TestRunAfterAnInterrupt(t *testing.T) {
 				t.Errorf("output %q", out.String())
 			}
 		})
-	}
-}
-
-func TestLeftBehind(t *testing.T) {
-	cause := errors.New("busy")
-	err := errors.Join(errors.New("step"), leftBehind{cause})
-	if !errors.Is(err, cause) || err.Error() != "step\nnot everything was removed: busy" {
-		t.Errorf("got %q", err)
 	}
 }
 

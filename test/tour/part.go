@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vaultk8s/vaultk8s/test/lab"
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // play shows all of it, or the part that can be shown here.
@@ -57,7 +58,7 @@ func (o options) playPart(ctx context.Context, w io.Writer, why string) (err err
 	}
 	defer func() {
 		if problem := os.RemoveAll(dir); problem != nil {
-			err = errors.Join(err, leftBehind{problem})
+			err = errors.Join(err, stage.LeftBehind{Err: problem})
 		}
 	}()
 	demo := filepath.Join(dir, "demo")

@@ -114,7 +114,7 @@ func (t *tour) remove() error {
 	problems = append(problems, os.RemoveAll(t.shell.dir))
 	t.node, t.vault, t.postgres = node{}, nil, nil
 	if err := errors.Join(problems...); err != nil {
-		return leftBehind{err}
+		return stage.LeftBehind{Err: err}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vaultk8s/vaultk8s/test/lab"
+	"github.com/vaultk8s/vaultk8s/test/stage"
 )
 
 // TestRemoveTwice is the way out after the last step, and after a failure before the first.
@@ -44,7 +45,7 @@ func TestRemoveThatFails(t *testing.T) {
 	}
 	tour.node.stop = func() error { return errors.New("busy") }
 	err = tour.remove()
-	if _, left := errors.AsType[leftBehind](err); !left || err.Error() != "not everything was removed: busy" {
+	if _, left := errors.AsType[stage.LeftBehind](err); !left || err.Error() != "not everything was removed: busy" {
 		t.Errorf("got error %v", err)
 	}
 	if _, err := os.Stat(tour.shell.dir); !errors.Is(err, os.ErrNotExist) {

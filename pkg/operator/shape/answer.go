@@ -117,28 +117,3 @@ func lines(value any) string {
 		return ""
 	}
 }
-
-// copyTree copies maps and lists, because templates can change both in place.
-func copyTree(tree any) any {
-	switch v := tree.(type) {
-	case map[string]any:
-		return copyMap(v)
-	case []any:
-		items := make([]any, len(v))
-		for i, item := range v {
-			items[i] = copyTree(item)
-		}
-		return items
-	default:
-		return tree
-	}
-}
-
-// copyMap never returns nil: a template may ask a map that is not there.
-func copyMap(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for key, value := range m {
-		out[key] = copyTree(value)
-	}
-	return out
-}

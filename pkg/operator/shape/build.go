@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/vaultk8s/vaultk8s/pkg/render"
+	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
 // Object is what templates see of the resource.
@@ -75,9 +76,18 @@ func (p *Plan) render(a Answer, o Object, out *Output) (problems []error) {
 // newInput is made anew for each template, so that none sees what another changed.
 func newInput(a Answer, o Object) input {
 	return input{
-		Secrets: copyMap(a.secrets.Reveal()), Metadata: copyMap(a.metadata),
+		Secrets: present(a.secrets.Reveal()), Metadata: present(a.metadata),
 		Annotations: toAny(o.Annotations), Labels: toAny(o.Labels), WrapData: a.wrap,
 	}
+}
+
+// present never returns nil: a template may ask a map that is not there. It is a copy,
+// because templates can change it.
+func present(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return secret.CopyMap(m)
 }
 
 func toAny(m map[string]string) map[string]any {
