@@ -12,7 +12,7 @@ import (
 // databaseEngine is the database engine without a database behind it.
 type databaseEngine struct {
 	closed
-	roles   map[string]databaseRole
+	roles   roles[databaseRole]
 	statics map[string]*staticRole
 }
 
@@ -32,14 +32,12 @@ type staticRole struct {
 }
 
 func newDatabase() *databaseEngine {
-	return &databaseEngine{roles: map[string]databaseRole{}, statics: map[string]*staticRole{}}
+	return &databaseEngine{roles: roles[databaseRole]{}, statics: map[string]*staticRole{}}
 }
 
 func (e *databaseEngine) handle(c *call) *reply {
 	kind, name, _ := strings.Cut(c.rest, "/")
 	switch {
-	case kind == "roles" && c.op == opList:
-		return keysReply(slices.Sorted(maps.Keys(e.roles)))
 	case kind == "static-roles" && c.op == opList:
 		return keysReply(slices.Sorted(maps.Keys(e.statics)))
 	case kind == "rotate-role" && c.op == opWrite:

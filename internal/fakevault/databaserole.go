@@ -4,18 +4,10 @@ import "time"
 
 // role serves roles/NAME. The statements are kept but never run.
 func (e *databaseEngine) role(c *call, name string) *reply {
-	r, known := e.roles[name]
-	switch {
-	case c.op == opDelete:
-		delete(e.roles, name)
-		return empty()
-	case c.op == opRead && !known:
-		return notFound()
-	case c.op == opRead:
-		return dataReply(r.describe())
-	case c.op != opWrite:
-		return unsupported()
+	if rep := e.roles.serve(c, name, databaseRole.describe); rep != nil {
+		return rep
 	}
+	r := e.roles[name]
 	if err := c.readDurations(map[string]*time.Duration{"default_ttl": &r.ttl, "max_ttl": &r.maxTTL}); err != nil {
 		return badRequest("%v", err)
 	}

@@ -1,7 +1,6 @@
 package fakevault
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func overlap(a, b []string) bool {
 // kubernetesAuth is the kubernetes auth method, without an API server to ask.
 type kubernetesAuth struct {
 	config map[string]any // nil: not configured
-	roles  map[string]kubernetesRole
+	roles  roles[kubernetesRole]
 }
 
 type kubernetesRole struct {
@@ -54,7 +53,7 @@ type kubernetesRole struct {
 	audience             string
 }
 
-func newKubernetes() *kubernetesAuth { return &kubernetesAuth{roles: map[string]kubernetesRole{}} }
+func newKubernetes() *kubernetesAuth { return &kubernetesAuth{roles: roles[kubernetesRole]{}} }
 
 func (*kubernetesAuth) anonymous(c *call) bool { return c.rest == "login" }
 
@@ -87,20 +86,14 @@ func (e *kubernetesAuth) configure(c *call) *reply {
 }
 
 func (e *kubernetesAuth) role(c *call, name string) *reply {
-	r, known := e.roles[name]
-	switch {
-	case c.op == opList:
-		return keysReply(slices.Sorted(maps.Keys(e.roles)))
-	case c.op == opDelete:
-		delete(e.roles, name)
-		return empty()
-	case c.op == opRead && !known:
-		return notFound()
-	case c.op == opRead:
-		return dataReply(r.describe(map[string]any{
+	rep := e.roles.serve(c, name, func(r kubernetesRole) map[string]any {
+		return r.describe(map[string]any{
 			"alias_name_source": "serviceaccount_uid", "audience": r.audience, "bound_service_account_names": r.accounts,
 			"bound_service_account_namespace_selector": "", "bound_service_account_namespaces": r.namespaces,
-		}))
+		})
+	})
+	if rep != nil {
+		return rep
 	}
 	return e.writeRole(c, name)
 }

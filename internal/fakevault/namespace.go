@@ -45,7 +45,7 @@ func newNamespace(path string) *namespace {
 	ns.policies["default"] = defaultPolicy()
 	ns.policies["response-wrapping"] = wrappingPolicy()
 	ns.add("sys/", "system", nil, &sysEngine{})
-	ns.add("auth/token/", "token", nil, &tokenEngine{roles: map[string]tokenRole{}})
+	ns.add("auth/token/", "token", nil, &tokenEngine{roles: roles[tokenRole]{}})
 	ns.mounts["sys/"].description = "system endpoints used for control, policy and debugging"
 	ns.mounts["auth/token/"].description = "token based credentials"
 	return ns

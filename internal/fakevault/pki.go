@@ -18,7 +18,7 @@ import (
 
 // pkiEngine issues real certificates, with ECDSA keys whatever a role asks for.
 type pkiEngine struct {
-	roles  map[string]pkiRole
+	roles  roles[pkiRole]
 	ca     *authority // made when first needed
 	issued map[string]string
 }
@@ -39,7 +39,7 @@ type authority struct {
 	pem  string
 }
 
-func newPKI() *pkiEngine { return &pkiEngine{roles: map[string]pkiRole{}, issued: map[string]string{}} }
+func newPKI() *pkiEngine { return &pkiEngine{roles: roles[pkiRole]{}, issued: map[string]string{}} }
 
 func (e *pkiEngine) anonymous(c *call) bool {
 	return c.op == opRead && (c.rest == "ca" || c.rest == "ca/pem" || c.rest == "ca_chain" || strings.HasPrefix(c.rest, "cert/"))

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -14,20 +13,10 @@ import (
 
 // role serves roles/NAME. It knows the fields that decide over names and TTLs.
 func (e *pkiEngine) role(c *call, name string) *reply {
-	r, known := e.roles[name]
-	switch {
-	case c.op == opList:
-		return keysReply(slices.Sorted(maps.Keys(e.roles)))
-	case c.op == opDelete:
-		delete(e.roles, name)
-		return empty()
-	case c.op == opRead && !known:
-		return notFound()
-	case c.op == opRead:
-		return dataReply(r.describe())
-	case c.op != opWrite:
-		return unsupported()
+	if rep := e.roles.serve(c, name, pkiRole.describe); rep != nil {
+		return rep
 	}
+	r := e.roles[name]
 	if rep := c.durations(map[string]*time.Duration{"ttl": &r.ttl, "max_ttl": &r.maxTTL}); rep != nil {
 		return rep
 	}

@@ -12,7 +12,7 @@ import (
 // tokenEngine serves auth/token/.
 type tokenEngine struct {
 	closed
-	roles map[string]tokenRole
+	roles roles[tokenRole]
 }
 
 func (e *tokenEngine) handle(c *call) *reply {

@@ -3,7 +3,6 @@ package fakevault
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,21 +21,16 @@ type tokenRole struct {
 
 // role serves auth/token/roles/NAME.
 func (e *tokenEngine) role(c *call, name string) *reply {
-	r, known := e.roles[name]
-	switch {
-	case c.op == opList:
-		return keysReply(slices.Sorted(maps.Keys(e.roles)))
-	case c.op == opDelete:
-		delete(e.roles, name)
-		return empty()
-	case c.op == opRead && !known:
-		return notFound()
-	case c.op == opRead:
-		return dataReply(map[string]any{
+	rep := e.roles.serve(c, name, func(r tokenRole) map[string]any {
+		return map[string]any{
 			"name": name, "allowed_policies": r.policies, "orphan": r.orphan, "renewable": !r.fixed,
 			"token_period": seconds(r.terms.period), "token_explicit_max_ttl": seconds(r.terms.explicitMax),
-		})
+		}
+	})
+	if rep != nil {
+		return rep
 	}
+	r := e.roles[name]
 	if rep := r.read(c); rep != nil {
 		return rep
 	}
