@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shard"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
 // board knows of each object whether it is ready, as its status says, so that
@@ -57,7 +57,7 @@ func (b *board) see(kind string, o any) {
 		return
 	}
 	name := client.ObjectKeyFromObject(object)
-	ready := meta.IsStatusConditionTrue(conditionsOf(object), v1beta1.ConditionReady)
+	ready := status.Ready(object).Status == metav1.ConditionTrue
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.of(kind)
@@ -135,31 +135,4 @@ func (b *board) away() (names []string, count int) {
 		}
 	}
 	return names, len(unready)
-}
-
-// conditionsOf returns those of any kind.
-func conditionsOf(o client.Object) []metav1.Condition {
-	switch o := o.(type) {
-	case *v1beta1.VaultConnection:
-		return o.Status.Conditions
-	case *v1beta1.VaultAuth:
-		return o.Status.Conditions
-	case *v1beta1.VaultAuthGlobal:
-		return o.Status.Conditions
-	case *v1beta1.SecretTransformation:
-		return o.Status.Conditions
-	case *v1beta1.VaultStaticSecret:
-		return o.Status.Conditions
-	case *v1beta1.VaultDynamicSecret:
-		return o.Status.Conditions
-	case *v1beta1.VaultPKISecret:
-		return o.Status.Conditions
-	case *v1beta1.CSISecrets:
-		return o.Status.Conditions
-	case *v1beta1.VaultPushSecret:
-		return o.Status.Conditions
-	case *v1beta1.ClusterVaultSecret:
-		return o.Status.Conditions
-	}
-	return nil
 }

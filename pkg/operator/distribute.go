@@ -17,7 +17,7 @@ import (
 func (p *program) additions(m manager.Manager, index int, events record.EventRecorder) error {
 	if slices.Contains(p.optional, kindPush) {
 		err := push.SetupWithManager(m, push.Options{
-			Live: p.cluster.live, Login: push.LoginWith(p.sessions), Key: p.key, Events: events, Backoff: backoff(p.config),
+			Live: p.cluster.live, Login: push.LoginWith(p.sessions), Key: p.key, Events: events, Tally: p.tally, Backoff: backoff(p.config),
 		})
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func (p *program) distribute(ctx context.Context, first manager.Manager, events 
 	if err != nil {
 		return fmt.Errorf("make the manager of ClusterVaultSecrets: %w", err)
 	}
-	if err := fanout.SetupWithManager(m, events); err != nil {
+	if err := fanout.SetupWithManager(m, fanout.Options{Events: events, Tally: p.tally}); err != nil {
 		return err
 	}
 	return ignoreEnd(ctx, m.Start(ctx))

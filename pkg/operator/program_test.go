@@ -24,6 +24,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/config"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shard"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
 // program over a cluster in memory.
@@ -104,9 +105,9 @@ func TestOldOperators(t *testing.T) {
 	}
 }
 
-func readyAt(namespace, name string, status metav1.ConditionStatus) *v1beta1.VaultConnection {
+func readyAt(namespace, name string, is metav1.ConditionStatus) *v1beta1.VaultConnection {
 	c := &v1beta1.VaultConnection{ObjectMeta: named(namespace, name)}
-	c.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionReady, Status: status}}
+	c.Status.Conditions = []metav1.Condition{{Type: v1beta1.ConditionReady, Status: is}}
 	return c
 }
 
@@ -137,6 +138,14 @@ func TestBoard(t *testing.T) {
 	b.forget(kind, toolscache.DeletedFinalStateUnknown{Obj: readyAt(spaces[0], "y", metav1.ConditionFalse)})
 	b.forget(kind, readyAt(spaces[0], "y", metav1.ConditionFalse))
 	check(map[int]bool{0: true, 1: true}, 2, 0)
+
+	// What has no namespace counts where the first shard is worked on.
+	b.see(kindCluster, &v1beta1.ClusterVaultSecret{ObjectMeta: named("", "x")})
+	for index, want := range []int{1, 0} {
+		if _, unready := b.count(map[int]bool{index: true}); unready[kindCluster] != want {
+			t.Errorf("shard %d has %d ClusterVaultSecrets, want %d", index, unready[kindCluster], want)
+		}
+	}
 }
 
 func TestConditionsOfEveryKind(t *testing.T) {
@@ -146,12 +155,15 @@ func TestConditionsOfEveryKind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(`{"status":{"conditions":[{"type":"Ready"}]}}`), o); err != nil {
+		if err := json.Unmarshal([]byte(`{"status":{"conditions":[{"type":"Ready","reason":"Known"}]}}`), o); err != nil {
 			t.Fatal(err)
 		}
-		if got := conditionsOf(o.(client.Object)); len(got) != 1 {
-			t.Errorf("%s: conditions %v", kind, got)
+		if got := status.Ready(o.(client.Object)); got.Reason != "Known" {
+			t.Errorf("%s: Ready is %v", kind, got)
 		}
+	}
+	if got := status.Ready(&corev1.Secret{}); got.Type != "" {
+		t.Errorf("Ready of a Secret is %v", got)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/references"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 	kinds "github.com/vaultk8s/vaultk8s/pkg/operator/sync"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 	"github.com/vaultk8s/vaultk8s/pkg/pause"
 	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
@@ -38,6 +39,7 @@ type program struct {
 	optional []string // kinds that may be missing, and are not
 	metrics  *telemetry.Metrics
 	numbers  *telemetry.Operator
+	tally    *tally.Tally
 	board    *board
 	key      mac.Key
 	sessions *session.Sessions
@@ -89,6 +91,7 @@ func (p *program) run(ctx context.Context, listening func(string, string)) error
 	p.metrics = telemetry.NewMetrics()
 	p.metrics.AddBuildInfo(p.version)
 	p.numbers = p.metrics.AddOperator(p.version, shown(p.config), p.state)
+	p.tally = tally.New(p.numbers)
 	err := p.serve(ctx, tasks, listening)
 	if err == nil {
 		err = p.prepare(ctx)

@@ -112,17 +112,15 @@ func profiles() http.Handler {
 func (p *program) state() telemetry.OperatorState {
 	p.mu.Lock()
 	held := map[int]bool{}
-	var objects []telemetry.ObjectStat
-	for index, kinds := range p.terms {
+	for index := range p.terms {
 		held[index] = true
-		objects = append(objects, kinds.Objects()...)
 	}
 	sessions := p.sessions
 	p.mu.Unlock()
 	_, away := p.board.away()
 	s := telemetry.OperatorState{
 		Shards: len(held), Unhealthy: away, OtherOperators: int(p.others.Load()), SessionLimit: p.config.ClientCacheSize,
-		Encrypted: p.config.PersistenceModel == config.PersistEncrypted, Objects: objects,
+		Encrypted: p.config.PersistenceModel == config.PersistEncrypted, Objects: p.tally.Objects(),
 	}
 	if sessions != nil {
 		now := sessions.State()

@@ -153,7 +153,7 @@ func workersForDynamic(o config.Operator) int {
 func (p *program) setup(m manager.Manager, index int, owns func(string) bool) error {
 	events := m.GetEventRecorderFor("vault-secrets-operator") //nolint:staticcheck // events of the core group are what the old operator writes
 	if err := references.SetupWithManager(m, references.Options{
-		OperatorNamespace: p.config.Namespace, Sessions: p.sessions, Events: events, Metrics: p.numbers,
+		OperatorNamespace: p.config.Namespace, Sessions: p.sessions, Events: events, Tally: p.tally,
 		DefaultGlobals: p.config.DefaultGlobals(), SecretIDFolders: p.config.SecretIDFolders,
 		Interval: p.config.ConnectionInterval, Owns: owns, CSI: slices.Contains(p.optional, kindCSI),
 	}); err != nil {
@@ -162,7 +162,7 @@ func (p *program) setup(m manager.Manager, index int, owns func(string) bool) er
 	secrets := kinds.New(kinds.Options{
 		Client: m.GetClient(), Live: p.cluster.live, Login: kinds.LoginWith(p.sessions), Destination: p.writer,
 		Restarts: rollout.New(rollout.Options{Live: p.cluster.live, Cluster: p.cluster.live}),
-		Key:      p.key, Events: events, Drift: p.writer.Drift, Announced: kinds.AnnouncedBy(p.instant), Metrics: p.numbers, ExcludeRaw: p.config.ExcludeRaw(),
+		Key:      p.key, Events: events, Drift: p.writer.Drift, Announced: kinds.AnnouncedBy(p.instant), Tally: p.tally, ExcludeRaw: p.config.ExcludeRaw(),
 		Workers: p.config.MaxConcurrent, Dynamic: workersForDynamic(p.config),
 		Backoff: backoff(p.config), Patience: p.config.BackoffMaxElapsed, Process: p.config.PodUID,
 	})

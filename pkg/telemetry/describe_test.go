@@ -32,7 +32,10 @@ func addOperator(m *telemetry.Metrics) {
 	o := m.AddOperator("v1.2.3", settings, func() telemetry.OperatorState {
 		return telemetry.OperatorState{
 			Sessions: 1, Encrypted: true, ObjectsReady: map[string]int{"VaultStaticSecret": 3}, ObjectsUnready: map[string]int{"VaultStaticSecret": 1},
-			Objects: []telemetry.ObjectStat{{Kind: "VaultDynamicSecret", Namespace: "shop", Name: "db", Synced: time.Unix(1, 0), Expires: time.Unix(2, 0), Syncs: 3}},
+			Objects: []telemetry.ObjectStat{{
+				Kind: "VaultDynamicSecret", Controller: "vaultdynamicsecret", Namespace: "shop", Name: "db",
+				Looked: true, Healthy: true, Synced: time.Unix(1, 0), Expires: time.Unix(2, 0), Syncs: 3,
+			}},
 		}
 	})
 	o.StorageOperations.WithLabelValues("store").Inc()
@@ -43,7 +46,6 @@ func addOperator(m *telemetry.Metrics) {
 	o.AskedDuration.WithLabelValues("session", "get").Observe(0.01)
 	o.StorageRequests.WithLabelValues("store").Inc()
 	o.StorageRequestErrors.WithLabelValues("store").Inc()
-	o.Status.WithLabelValues("vaultauth", "default", "default").Set(1)
 	o.SecretWrites.WithLabelValues("VaultStaticSecret", telemetry.OutcomeOK).Inc()
 	o.StatusWrites.WithLabelValues("VaultStaticSecret").Inc()
 	o.Restarts.WithLabelValues(telemetry.OutcomeOK).Inc()

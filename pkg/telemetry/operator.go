@@ -34,8 +34,7 @@ type Operator struct {
 	RequestErrors   *prometheus.CounterVec   // operation, vault_connection
 	RequestDuration *prometheus.HistogramVec // operation, vault_connection; seconds
 
-	Status       *prometheus.GaugeVec   // controller, name, namespace: 1 for a healthy object
-	SecretWrites *prometheus.CounterVec // kind, outcome: requests to the API server that change a Secret
+	SecretWrites *prometheus.CounterVec // kind, outcome: requests that change what the object is for
 	StatusWrites *prometheus.CounterVec // kind
 	Restarts     *prometheus.CounterVec // outcome
 }
@@ -54,7 +53,7 @@ type OperatorState struct {
 	Encrypted      bool
 	ObjectsReady   map[string]int // by kind
 	ObjectsUnready map[string]int // by kind
-	Objects        []ObjectStat   // that make Secrets, one by one
+	Objects        []ObjectStat   // one by one; none twice
 }
 
 // requestBuckets are the upper bounds of times of requests to Vault in seconds: a
@@ -101,7 +100,6 @@ func (m *Metrics) AddOperator(version string, settings OperatorConfig, state fun
 		Requests:             counters("vso_client_operations_total"),
 		RequestErrors:        counters("vso_client_operations_errors_total"),
 		RequestDuration:      histograms("vso_client_operations_time_seconds"),
-		Status:               gauges("controller_resource_status"),
 		SecretWrites:         counters("vaultk8s_operator_secret_writes_total"),
 		StatusWrites:         counters("vaultk8s_operator_status_writes_total"),
 		Restarts:             counters("vaultk8s_operator_restarts_total"),
@@ -116,7 +114,7 @@ type operatorNumbers struct {
 
 func newOperatorNumbers(all described, state func() OperatorState) *operatorNumbers {
 	n := &operatorNumbers{state: state, descs: map[string]*prometheus.Desc{"vaultk8s_operator_objects": all.of("vaultk8s_operator_objects").desc()}}
-	for _, d := range aboutOperatorObjects() {
+	for _, d := range append(aboutOperatorObjects(), all.of(healthMetric)) {
 		n.descs[d.Name] = all.of(d.Name).desc()
 	}
 	for name := range (OperatorState{}).numbers() {
@@ -127,19 +125,23 @@ func newOperatorNumbers(all described, state func() OperatorState) *operatorNumb
 
 // numbers are those without labels.
 func (s OperatorState) numbers() map[string]int {
-	encrypted := 0
-	if s.Encrypted {
-		encrypted = 1
-	}
 	return map[string]int{
 		"vso_client_cache_size":                   s.SessionLimit,
 		"vso_client_cache_length":                 s.Sessions,
 		"vso_client_cache_storage_length":         s.KeptSessions,
-		"vso_client_cache_storage_config":         encrypted,
+		"vso_client_cache_storage_config":         truth(s.Encrypted),
 		"vaultk8s_operator_shards":                s.Shards,
 		"vaultk8s_operator_connections_unhealthy": s.Unhealthy,
 		"vaultk8s_operator_other_operators":       s.OtherOperators,
 	}
+}
+
+// truth is a bool as metrics show it.
+func truth(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // Describe implements prometheus.Collector.

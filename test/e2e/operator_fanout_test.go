@@ -22,6 +22,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/fanout"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -70,6 +71,7 @@ func runManager(t *testing.T, config *rest.Config, setup func(manager.Manager) e
 type spread struct {
 	client client.Client
 	events *diary
+	tally  *tally.Tally
 	prefix string
 }
 
@@ -79,9 +81,25 @@ func newSpread(t *testing.T) *spread {
 	t.Helper()
 	k := lab.UseKubernetes(t, lab.KubernetesOptions{})
 	installDefinitionsIn(t, k)
-	s := &spread{events: &diary{}, prefix: strings.ToLower(t.Name())}
-	s.client = runManager(t, clusterConfig(t, k), func(m manager.Manager) error { return fanout.SetupWithManager(m, s.events) })
+	s := &spread{events: &diary{}, tally: tally.New(nil), prefix: strings.ToLower(t.Name())}
+	t.Cleanup(func() {
+		if all := s.tally.Objects(); len(all) > 0 {
+			t.Errorf("numbers are left after the end of the manager: %+v", all)
+		}
+	})
+	s.client = runManager(t, clusterConfig(t, k), func(m manager.Manager) error {
+		return fanout.SetupWithManager(m, fanout.Options{Events: s.events, Tally: s.tally})
+	})
 	return s
+}
+
+// wantNumbers compares writes and failures that were counted.
+func (s *spread) wantNumbers(t *testing.T, syncs, failures uint64) {
+	t.Helper()
+	all := s.tally.Objects()
+	if len(all) != 1 || all[0].Syncs != syncs || all[0].Failures != failures || !all[0].Healthy || all[0].Synced.IsZero() {
+		t.Errorf("numbers %+v, want %d writes and %d failures", all, syncs, failures)
+	}
 }
 
 // namespace makes one with a label.
@@ -200,6 +218,7 @@ func TestFanout(t *testing.T) {
 		t.Errorf("conditions (-want +got):\n%s", diff)
 	}
 	s.checkObject(t, c)
+	s.wantNumbers(t, 2, 0)
 
 	s.namespace(t, "named", "none")
 	s.awaitWhere(t, "named one two")
@@ -223,6 +242,7 @@ func TestFanout(t *testing.T) {
 	s.awaitStatus(t, "0/3 named:Pending one:Pending two:Pending")
 	s.settled(t)
 	s.awaitStatus(t, "3/3")
+	s.wantNumbers(t, 6, 0)
 	for namespace, version := range s.versions(t) {
 		if before[namespace] == version {
 			t.Errorf("the object of %s was not written", namespace)
@@ -294,8 +314,14 @@ func (s *spread) repairs(t *testing.T) {
 // ends has namespaces that are not selected any more, and the end of the object.
 func (s *spread) ends(t *testing.T) {
 	t.Helper()
+	s.settled(t)
+	s.awaitStatus(t, "4/4")
+	before := s.tally.Objects()[0].Syncs
 	s.edit(t, func(c *v1beta1.ClusterVaultSecret) { c.Spec.NamespaceGlobs, c.Spec.Namespaces = nil, nil })
 	s.awaitWhere(t, "one two")
+	if after := s.tally.Objects()[0].Syncs; after != before {
+		t.Errorf("%d writes that change nothing were counted", after-before)
+	}
 	s.edit(t, func(c *v1beta1.ClusterVaultSecret) { c.Spec.DeletionPolicy = v1beta1.DeletionRetain })
 	var o v1beta1.VaultStaticSecret
 	key := client.ObjectKey{Namespace: s.prefix + "-one", Name: "registry"}
@@ -322,6 +348,19 @@ func (s *spread) ends(t *testing.T) {
 		var c v1beta1.ClusterVaultSecret
 		if err := s.client.Get(t.Context(), client.ObjectKey{Name: s.prefix}, &c); client.IgnoreNotFound(err) != nil || err == nil {
 			return fmt.Errorf("it is still there, %w", err)
+		}
+		if all := s.tally.Objects(); len(all) > 0 {
+			return fmt.Errorf("numbers of it are left: %+v", all)
+		}
+		return nil
+	})
+	again := &v1beta1.ClusterVaultSecret{ObjectMeta: metav1.ObjectMeta{Name: s.prefix}, Spec: v1beta1.ClusterVaultSecretSpec{
+		Namespaces: []string{"none"}, Static: &o.Spec,
+	}}
+	must(t, s.client.Create(t.Context(), again))
+	await(t, func() error {
+		if all := s.tally.Objects(); len(all) != 1 {
+			return fmt.Errorf("numbers of %d objects", len(all)) // what becomes of them at the end of the manager, newSpread checks
 		}
 		return nil
 	})

@@ -85,7 +85,7 @@ func TestPush(t *testing.T) {
 	t.Parallel()
 	r := newRealm(t)
 	r.pushPolicy()
-	r.operator()
+	o := r.operator()
 	r.apply(pushed)
 	missing := r.awaitCondition("VaultPushSecret", "out", "Ready", metav1.ConditionFalse)
 	if want := "secret " + r.space + "/source does not exist"; missing.Message != want || missing.Reason != "InvalidResourceRef" {
@@ -115,9 +115,30 @@ func TestPush(t *testing.T) {
 	if after := r.pushVersion("2"); before.GetGeneration()+2 != after.GetGeneration() {
 		t.Errorf("generation %d after %d", after.GetGeneration(), before.GetGeneration())
 	}
+	r.pushNumbers(o)
 	r.pushConflicts(path, owner)
 	r.pushShapes(path, owner)
 	r.pushEnds(path)
+	if _, page := o.get(o.metrics, "/metrics"); strings.Contains(page, `name="out",namespace="`+r.space) {
+		t.Error("numbers of the object are left")
+	}
+}
+
+// pushNumbers looks at the metrics after two writes.
+func (r *realm) pushNumbers(o *running) {
+	r.t.Helper()
+	of := `{kind="VaultPushSecret",name="out",namespace="` + r.space + `"} `
+	_, page := o.get(o.metrics, "/metrics")
+	for _, want := range []string{
+		"vaultk8s_operator_object_syncs_total" + of + "2\n", "vaultk8s_operator_object_failures_total" + of, "vaultk8s_operator_object_synced_timestamp_seconds" + of,
+		`controller_resource_status{controller="vaultpushsecret",name="out",namespace="` + r.space + `"} 1`,
+		`vaultk8s_operator_objects{kind="VaultPushSecret",ready="true"} `,
+		`vaultk8s_operator_secret_writes_total{kind="VaultPushSecret",outcome="ok"} `, `vaultk8s_operator_status_writes_total{kind="VaultPushSecret"} `,
+	} {
+		if !strings.Contains(page, want) {
+			r.t.Errorf("the metrics lack %s", want)
+		}
+	}
 }
 
 // pushPolicy lets the application write below its paths.

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
 // maxName is the longest name of a ClusterVaultSecret: it is the value of a label.
@@ -61,10 +62,9 @@ func templateOf(c *v1beta1.ClusterVaultSecret) (template, error) {
 
 // child is one object, as it is in the cache.
 type child struct {
-	kind       string
-	object     client.Object
-	spec       any
-	conditions []metav1.Condition
+	kind   string
+	object client.Object
+	spec   any
 }
 
 func (c child) name() types.NamespacedName { return client.ObjectKeyFromObject(c.object) }
@@ -73,11 +73,11 @@ func (c child) name() types.NamespacedName { return client.ObjectKeyFromObject(c
 func childOf(object client.Object) child {
 	switch o := object.(type) {
 	case *v1beta1.VaultStaticSecret:
-		return child{"VaultStaticSecret", o, &o.Spec, o.Status.Conditions}
+		return child{"VaultStaticSecret", o, &o.Spec}
 	case *v1beta1.VaultDynamicSecret:
-		return child{"VaultDynamicSecret", o, &o.Spec, o.Status.Conditions}
+		return child{"VaultDynamicSecret", o, &o.Spec}
 	case *v1beta1.VaultPKISecret:
-		return child{"VaultPKISecret", o, &o.Spec, o.Status.Conditions}
+		return child{"VaultPKISecret", o, &o.Spec}
 	}
 	return child{object: object}
 }
@@ -168,22 +168,14 @@ func judge(t template, chosen []string, children []child, problems map[string]v1
 
 // ready tells whether the object is so for the spec that it has now.
 func (c child) ready() bool {
-	r, ok := c.condition()
-	return ok && r.Status == metav1.ConditionTrue && r.ObservedGeneration == c.object.GetGeneration()
-}
-
-func (c child) condition() (metav1.Condition, bool) {
-	i := slices.IndexFunc(c.conditions, func(c metav1.Condition) bool { return c.Type == v1beta1.ConditionReady })
-	if i < 0 {
-		return metav1.Condition{}, false
-	}
-	return c.conditions[i], true
+	r := status.Ready(c.object)
+	return r.Status == metav1.ConditionTrue && r.ObservedGeneration == c.object.GetGeneration()
 }
 
 // complaint is what an object says that is not ready.
 func (c child) complaint(namespace string) v1beta1.FailedNamespace {
-	r, ok := c.condition()
-	if !ok || r.Status == metav1.ConditionTrue {
+	r := status.Ready(c.object)
+	if r.Status == "" || r.Status == metav1.ConditionTrue {
 		return v1beta1.FailedNamespace{Namespace: namespace, Reason: reasonPending, Message: "the object was not looked at yet"}
 	}
 	return v1beta1.FailedNamespace{Namespace: namespace, Reason: r.Reason, Message: r.Message}
@@ -194,6 +186,11 @@ const (
 	reasonPending = "Pending"
 	reasonForeign = "NotOwner" // an object of the name is there already
 )
+
+// pending tells whether all that are not ready were only not looked at yet.
+func (j judged) pending() bool {
+	return !slices.ContainsFunc(j.failed, func(f v1beta1.FailedNamespace) bool { return f.Reason != reasonPending })
+}
 
 // summary says how many are not ready, and names the first ones.
 func (j judged) summary() string {

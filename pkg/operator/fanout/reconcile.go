@@ -9,18 +9,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/due"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/visit"
 )
 
 // Manager is the field manager of the objects.
@@ -30,76 +28,70 @@ const Manager = "vaultk8s-fanout"
 // part at random, so that many do not come at once.
 const retry = 15 * time.Second
 
-// Recorder writes events.
-type Recorder interface {
-	Event(object runtime.Object, eventType, reason, message string)
+// Options is what the reconciler needs.
+type Options struct {
+	Events visit.Recorder
+	Tally  *tally.Tally
 }
 
 // reconciler looks after the ClusterVaultSecrets.
 type reconciler struct {
 	client client.Client
 	live   client.Reader // not a cache
-	events Recorder
+	tally  *tally.Kind
 }
 
-// Reconcile implements reconcile.Reconciler.
-func (r *reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
-	c := &v1beta1.ClusterVaultSecret{}
-	if err := r.client.Get(ctx, q.NamespacedName, c); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+// kind makes the reconciler.
+func kind(o Options, c client.Client, live client.Reader) *visit.Kind[v1beta1.ClusterVaultSecret, *v1beta1.ClusterVaultSecret] {
+	r := &reconciler{client: c, live: live, tally: o.Tally.Kind("ClusterVaultSecret")}
+	return &visit.Kind[v1beta1.ClusterVaultSecret, *v1beta1.ClusterVaultSecret]{
+		Client: c, Events: o.Events, Tally: r.tally, Finalizer: v1beta1.FinalizerClusterVaultSecret,
+		Judge: r.distribute, End: r.finish, Rough: true,
 	}
+}
+
+// distribute does what is to be done.
+func (r *reconciler) distribute(ctx context.Context, c *v1beta1.ClusterVaultSecret, conditions *status.Conditions) visit.Verdict {
 	children, err := r.children(ctx, c.Name)
 	if err != nil {
-		return reconcile.Result{}, err
+		return visit.Verdict{Err: err}
 	}
-	if !c.DeletionTimestamp.IsZero() {
-		return reconcile.Result{}, r.finish(ctx, c, children)
+	var namespaces corev1.NamespaceList
+	if err := r.client.List(ctx, &namespaces); err != nil {
+		return visit.Verdict{Err: err}
 	}
-	if err := r.finalizer(ctx, c, controllerutil.AddFinalizer); err != nil {
-		return reconcile.Result{}, err
-	}
-	before := c.DeepCopy()
-	conditions := status.Edit(c.Status.Conditions, c.Generation, time.Now())
-	again, err := r.distribute(ctx, c, children, conditions)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	c.Status.Conditions, c.Status.ObservedGeneration = conditions.List(), c.Generation
-	return reconcile.Result{RequeueAfter: again}, r.save(ctx, before, c)
-}
-
-// distribute does what is to be done, and returns when to look again; 0: when
-// something changes.
-func (r *reconciler) distribute(ctx context.Context, c *v1beta1.ClusterVaultSecret, children []child, conditions *status.Conditions) (time.Duration, error) {
+	anew := c.Status.ObservedGeneration != c.Generation
+	c.Status.ObservedGeneration = c.Generation
 	t, err := templateOf(c)
 	var chosen []string
 	if err == nil {
-		var namespaces corev1.NamespaceList
-		if err := r.client.List(ctx, &namespaces); err != nil {
-			return 0, err
-		}
 		chosen, err = choose(c.Spec, namespaces.Items)
 	}
 	if err != nil {
 		conditions.Put(v1beta1.ConditionDistributed, false, v1beta1.ReasonInvalidConfiguration, err.Error())
 		conditions.Conclude(status.Outcome{State: status.Stuck, Reason: v1beta1.ReasonInvalidConfiguration, Message: err.Error()})
-		return 0, nil
+		return visit.Verdict{}
 	}
-	p := planFor(t, chosen, children, c.Status.ObservedGeneration != c.Generation)
-	problems := r.applyAll(ctx, t, p.apply)
+	p := planFor(t, chosen, children, anew)
+	problems := r.applyAll(ctx, c, t, p.apply)
 	lost := r.letGo(ctx, c, p.letGo)
-	conclude(c, conditions, judge(t, chosen, children, problems), lost)
+	j := judge(t, chosen, children, problems)
+	conclude(c, conditions, j, lost)
 	if len(problems) == 0 && lost == nil {
-		return 0, nil
+		return visit.Verdict{Pending: j.pending()}
 	}
-	return due.Horizon(retry, rand.Float64), nil
+	return visit.Verdict{Again: due.Horizon(retry, rand.Float64)}
 }
 
 // applyAll makes the objects of some namespaces, and returns what went wrong where.
-func (r *reconciler) applyAll(ctx context.Context, t template, namespaces []string) map[string]v1beta1.FailedNamespace {
+func (r *reconciler) applyAll(ctx context.Context, c *v1beta1.ClusterVaultSecret, t template, namespaces []string) map[string]v1beta1.FailedNamespace {
 	problems := map[string]v1beta1.FailedNamespace{}
 	for _, namespace := range namespaces {
-		if err := r.apply(ctx, t, namespace); err != nil {
+		wrote, err := r.apply(ctx, t, namespace)
+		if wrote || err != nil {
+			r.tally.Wrote(client.ObjectKeyFromObject(c), err)
+		}
+		if err != nil {
 			problems[namespace] = problemOf(namespace, err)
 		}
 	}
@@ -135,24 +127,27 @@ func problemOf(namespace string, err error) v1beta1.FailedNamespace {
 	return v1beta1.FailedNamespace{Namespace: namespace, Reason: reason, Message: err.Error()}
 }
 
-// apply makes the object of a namespace as the template has it. The cache may not
-// have an object yet that is somebody else's, so that is asked of the API server.
-func (r *reconciler) apply(ctx context.Context, t template, namespace string) error {
+// apply makes the object of a namespace as the template has it, and tells whether it
+// was not so before. The cache may not have an object yet that is somebody else's, so
+// that is asked of the API server.
+func (r *reconciler) apply(ctx context.Context, t template, namespace string) (wrote bool, err error) {
 	live := &metav1.PartialObjectMetadata{}
 	live.SetGroupVersionKind(v1beta1.Kind(t.kind))
 	key := types.NamespacedName{Namespace: namespace, Name: t.name}
-	err := r.live.Get(ctx, key, live)
+	err = r.live.Get(ctx, key, live)
+	found := err == nil
 	switch {
-	case err != nil && !apierrors.IsNotFound(err):
-		return err
-	case err == nil && live.Labels[v1beta1.LabelClusterName] != t.labels[v1beta1.LabelClusterName]:
-		return fmt.Errorf("%s %s %w", t.kind, key, errForeign)
+	case client.IgnoreNotFound(err) != nil:
+		return false, err
+	case found && live.Labels[v1beta1.LabelClusterName] != t.labels[v1beta1.LabelClusterName]:
+		return false, fmt.Errorf("%s %s %w", t.kind, key, errForeign)
 	}
 	options := []client.PatchOption{client.FieldOwner(Manager)}
-	if err == nil {
+	if found {
 		options = append(options, client.ForceOwnership)
 	}
-	return r.patch(ctx, t.kind, key, types.ApplyPatchType, t.document(namespace), options...)
+	version, err := r.patch(ctx, t.kind, key, types.ApplyPatchType, t.document(namespace), options...)
+	return !found || version != live.ResourceVersion, err
 }
 
 // document is the object of a namespace as server-side apply wants it: nothing in it
@@ -168,17 +163,18 @@ func (t template) document(namespace string) map[string]any {
 	return map[string]any{"apiVersion": v1beta1.GroupVersion().String(), "kind": t.kind, "metadata": metadata, "spec": t.spec}
 }
 
-func (r *reconciler) patch(ctx context.Context, kind string, key types.NamespacedName, how types.PatchType, document any, o ...client.PatchOption) error {
+// patch returns the resource version that an object has then.
+func (r *reconciler) patch(ctx context.Context, kind string, key types.NamespacedName, how types.PatchType, document any, o ...client.PatchOption) (string, error) {
 	body, err := json.Marshal(document)
 	if err != nil {
-		return fmt.Errorf("encode %s %s: %w", kind, key, err)
+		return "", fmt.Errorf("encode %s %s: %w", kind, key, err)
 	}
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	object.SetGroupVersionKind(v1beta1.Kind(kind))
 	if err := r.client.Patch(ctx, object, client.RawPatch(how, body), o...); err != nil {
-		return fmt.Errorf("write %s %s: %w", kind, key, err)
+		return "", fmt.Errorf("write %s %s: %w", kind, key, err)
 	}
-	return nil
+	return object.ResourceVersion, nil
 }
 
 // letGo deletes objects that are not wanted any more, or makes them nobody's.
@@ -187,7 +183,7 @@ func (r *reconciler) letGo(ctx context.Context, c *v1beta1.ClusterVaultSecret, c
 	for _, child := range children {
 		var err error
 		if c.Spec.DeletionPolicy == v1beta1.DeletionRetain {
-			err = r.patch(ctx, child.kind, child.name(), types.MergePatchType, map[string]any{"metadata": map[string]any{
+			_, err = r.patch(ctx, child.kind, child.name(), types.MergePatchType, map[string]any{"metadata": map[string]any{
 				"labels": map[string]any{v1beta1.LabelClusterName: nil}, "ownerReferences": others(child.object.GetOwnerReferences()),
 			}}, client.FieldOwner(Manager))
 		} else {
@@ -212,20 +208,12 @@ func others(refs []metav1.OwnerReference) []metav1.OwnerReference {
 
 // finish ends a ClusterVaultSecret. What is to be deleted is deleted here as well as
 // by the garbage collector, which may be told to orphan it.
-func (r *reconciler) finish(ctx context.Context, c *v1beta1.ClusterVaultSecret, children []child) error {
-	if err := r.letGo(ctx, c, children); err != nil {
+func (r *reconciler) finish(ctx context.Context, c *v1beta1.ClusterVaultSecret) error {
+	children, err := r.children(ctx, c.Name)
+	if err != nil {
 		return err
 	}
-	return r.finalizer(ctx, c, controllerutil.RemoveFinalizer)
-}
-
-func (r *reconciler) finalizer(ctx context.Context, c *v1beta1.ClusterVaultSecret, change func(client.Object, string) bool) error {
-	before := c.DeepCopy()
-	if !change(c, v1beta1.FinalizerClusterVaultSecret) {
-		return nil
-	}
-	err := r.client.Patch(ctx, c, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	return client.IgnoreNotFound(err)
+	return r.letGo(ctx, c, children)
 }
 
 // children returns the objects that carry the label of a ClusterVaultSecret.
@@ -249,26 +237,4 @@ func (r *reconciler) children(ctx context.Context, name string) ([]child, error)
 		all = append(all, childOf(&pki.Items[i]))
 	}
 	return all, nil
-}
-
-// save writes the status if it says anything new, and an event if that is whether
-// all have their object.
-func (r *reconciler) save(ctx context.Context, before, c *v1beta1.ClusterVaultSecret) error {
-	if equality.Semantic.DeepEqual(before.Status, c.Status) {
-		return nil
-	}
-	if err := r.client.Status().Patch(ctx, c, client.MergeFrom(before)); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	was, _ := status.Edit(before.Status.Conditions, 0, time.Time{}).Get(v1beta1.ConditionDistributed)
-	is, _ := status.Edit(c.Status.Conditions, 0, time.Time{}).Get(v1beta1.ConditionDistributed)
-	if was.Status == is.Status && was.Reason == is.Reason {
-		return nil
-	}
-	kind := corev1.EventTypeNormal
-	if is.Status != metav1.ConditionTrue {
-		kind = corev1.EventTypeWarning
-	}
-	r.events.Event(c, kind, is.Reason, is.Message)
-	return nil
 }

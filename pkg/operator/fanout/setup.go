@@ -27,22 +27,22 @@ type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // SetupWithManager registers the reconciler of ClusterVaultSecrets. The cache of the
 // manager has to have all namespaces, and the objects in them.
-func SetupWithManager(m manager.Manager, events Recorder) error {
-	r := &reconciler{client: m.GetClient(), live: m.GetAPIReader(), events: events}
+func SetupWithManager(m manager.Manager, o Options) error {
+	every := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request { return all(ctx, m.GetClient()) })
 	named := builder.WithPredicates(predicate.LabelChangedPredicate{})
 	b := builder.ControllerManagedBy(m).Named("clustervaultsecret").
 		For(&v1beta1.ClusterVaultSecret{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.all), named)
+		Watches(&corev1.Namespace{}, every, named)
 	for _, object := range []client.Object{&v1beta1.VaultStaticSecret{}, &v1beta1.VaultDynamicSecret{}, &v1beta1.VaultPKISecret{}} {
 		b = b.Watches(object, news())
 	}
-	return b.Complete(r)
+	return kind(o, m.GetClient(), m.GetAPIReader()).Complete(m, b)
 }
 
 // all names every ClusterVaultSecret.
-func (r *reconciler) all(ctx context.Context, _ client.Object) []reconcile.Request {
+func all(ctx context.Context, cached client.Reader) []reconcile.Request {
 	var list v1beta1.ClusterVaultSecretList
-	if err := r.client.List(ctx, &list); err != nil {
+	if err := cached.List(ctx, &list); err != nil {
 		return nil // the cache ends
 	}
 	var requests []reconcile.Request

@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/vaultk8s/vaultk8s/pkg/lease"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
@@ -27,6 +21,8 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/visit"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
 )
 
@@ -68,60 +64,42 @@ func (n named) Meta() v1beta1.VaultClientMeta {
 	return v1beta1.VaultClientMeta{CacheKey: n.CacheKey(), ID: n.ClientID()}
 }
 
-// Recorder writes events.
-type Recorder interface {
-	Event(object runtime.Object, eventType, reason, message string)
-}
-
 // Options is what the reconciler needs.
 type Options struct {
 	Live    client.Reader // reads Secrets, and is never a cache
 	Login   Login
 	Key     mac.Key
-	Events  Recorder
+	Events  visit.Recorder
+	Tally   *tally.Tally
 	Backoff lease.Backoff // between failed attempts for one object
 }
 
 // reconciler looks after the VaultPushSecrets.
 type reconciler struct {
 	o       Options
-	client  client.Client
+	tally   *tally.Kind
 	sources *sources
 
 	mu       sync.Mutex
 	failures map[types.NamespacedName]int // in a row
 }
 
-// Reconcile implements reconcile.Reconciler.
-func (r *reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
-	p := &v1beta1.VaultPushSecret{}
-	if err := r.client.Get(ctx, q.NamespacedName, p); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.forget(q.NamespacedName)
-		}
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+// kind makes the reconciler.
+func kind(o Options, c client.Client, s *sources) *visit.Kind[v1beta1.VaultPushSecret, *v1beta1.VaultPushSecret] {
+	r := &reconciler{o: o, tally: o.Tally.Kind("VaultPushSecret"), sources: s, failures: map[types.NamespacedName]int{}}
+	return &visit.Kind[v1beta1.VaultPushSecret, *v1beta1.VaultPushSecret]{
+		Client: c, Events: o.Events, Tally: r.tally, Finalizer: v1beta1.FinalizerVaultPushSecret,
+		Judge: r.judge, Gone: r.forget, End: r.withdraw,
 	}
-	if !p.DeletionTimestamp.IsZero() {
-		r.forget(q.NamespacedName)
-		r.withdraw(ctx, p)
-		return reconcile.Result{}, r.finalizer(ctx, p, controllerutil.RemoveFinalizer)
-	}
-	if err := r.finalizer(ctx, p, controllerutil.AddFinalizer); err != nil {
-		return reconcile.Result{}, err
-	}
-	before := p.DeepCopy()
-	o, pushed := r.visit(ctx, p)
-	if ctx.Err() != nil {
-		return reconcile.Result{}, ctx.Err() // the operator ends
-	}
-	conditions := status.Edit(p.Status.Conditions, p.Generation, time.Now())
-	conditions.Put(v1beta1.ConditionPushed, o.State == status.Done, o.Reason, o.Message)
-	conditions.Conclude(o)
-	p.Status.Conditions, p.Status.ObservedGeneration = conditions.List(), p.Generation
-	if err := r.save(ctx, before, p, pushed); err != nil {
-		return reconcile.Result{}, err
-	}
-	return reconcile.Result{RequeueAfter: r.next(p, o)}, nil
+}
+
+// judge makes the path as the Secret is.
+func (r *reconciler) judge(ctx context.Context, p *v1beta1.VaultPushSecret, c *status.Conditions) visit.Verdict {
+	o, wrote := r.sync(ctx, p)
+	c.Put(v1beta1.ConditionPushed, o.State == status.Done, o.Reason, o.Message)
+	c.Conclude(o)
+	p.Status.ObservedGeneration = p.Generation
+	return visit.Verdict{Again: r.next(p, o), Tell: wrote}
 }
 
 // next is when an object is looked at again at the latest.
@@ -146,8 +124,8 @@ func (r *reconciler) forget(name types.NamespacedName) {
 	delete(r.failures, name)
 }
 
-// visit makes the path as the Secret is, and tells whether it has written.
-func (r *reconciler) visit(ctx context.Context, p *v1beta1.VaultPushSecret) (status.Outcome, bool) {
+// sync makes the path as the Secret is, and tells whether it has written.
+func (r *reconciler) sync(ctx context.Context, p *v1beta1.VaultPushSecret) (status.Outcome, bool) {
 	source := types.NamespacedName{Namespace: p.Namespace, Name: p.Spec.Source.SecretName}
 	r.sources.follow(client.ObjectKeyFromObject(p), source) //nolint:contextcheck // a source is watched longer than a visit takes
 	s, err := r.read(ctx, source)
@@ -170,6 +148,9 @@ func (r *reconciler) visit(ctx context.Context, p *v1beta1.VaultPushSecret) (sta
 	}
 	w := wish{spec: &p.Spec, status: &p.Status, mark: markOf(p), data: data, key: r.o.Key}
 	version, wrote, err := push(ctx, pathOf(v, &p.Spec), w)
+	if wrote {
+		r.tally.Wrote(client.ObjectKeyFromObject(p), err)
+	}
 	if err != nil {
 		return ofPush(err), false
 	}
@@ -197,8 +178,8 @@ func pushed(p *v1beta1.VaultPushSecret, w wish, meta v1beta1.VaultClientMeta, ve
 	return status.Outcome{State: status.Done, Reason: v1beta1.ReasonSecretPushed, Message: message}
 }
 
-// push makes the path as it is wanted, and returns its version. When somebody else
-// was faster, it looks again.
+// push makes the path as it is wanted, and returns its version, and whether a write
+// was needed; it may be what has failed. When somebody else was faster, it looks again.
 func push(ctx context.Context, at path, w wish) (version int64, wrote bool, err error) {
 	for race := 1; ; race++ {
 		h, err := at.read(ctx)
@@ -223,7 +204,7 @@ func push(ctx context.Context, at path, w wish) (version int64, wrote bool, err 
 			return version, true, nil
 		}
 		if race == races || vault.KindOf(err) != vault.Permanent || !moved(ctx, at, h) {
-			return 0, false, err
+			return 0, true, err
 		}
 	}
 }
@@ -237,9 +218,9 @@ func moved(ctx context.Context, at path, h held) bool {
 
 // withdraw does what the deletion policy says. Whatever fails is told in an event
 // and left: an object can always be deleted.
-func (r *reconciler) withdraw(ctx context.Context, p *v1beta1.VaultPushSecret) {
+func (r *reconciler) withdraw(ctx context.Context, p *v1beta1.VaultPushSecret) error {
 	if p.Spec.DeletionPolicy != v1beta1.DeletionDelete || p.Status.SecretMAC == "" {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, goodbye)
 	defer cancel()
@@ -248,8 +229,9 @@ func (r *reconciler) withdraw(ctx context.Context, p *v1beta1.VaultPushSecret) {
 		err = r.remove(ctx, pathOf(v, &p.Spec), p)
 	}
 	if err != nil {
-		r.o.Events.Event(p, corev1.EventTypeWarning, v1beta1.ReasonSecretPushError, "delete the secret in Vault: "+text(err))
+		r.o.Events.Event(p, corev1.EventTypeWarning, v1beta1.ReasonSecretPushError, "delete the secret in Vault: "+visit.Lines(err))
 	}
+	return nil
 }
 
 // remove deletes the secret if its latest version is the object's.
@@ -267,46 +249,16 @@ func (r *reconciler) remove(ctx context.Context, at path, p *v1beta1.VaultPushSe
 	return at.remove(ctx)
 }
 
-func (r *reconciler) finalizer(ctx context.Context, p *v1beta1.VaultPushSecret, change func(client.Object, string) bool) error {
-	before := p.DeepCopy()
-	if !change(p, v1beta1.FinalizerVaultPushSecret) {
-		return nil
-	}
-	err := r.client.Patch(ctx, p, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	return client.IgnoreNotFound(err)
-}
-
-// save writes the status if it says anything new, and an event if something was
-// written to Vault, or Ready says something else.
-func (r *reconciler) save(ctx context.Context, before, p *v1beta1.VaultPushSecret, wrote bool) error {
-	if equality.Semantic.DeepEqual(before.Status, p.Status) {
-		return nil
-	}
-	if err := r.client.Status().Patch(ctx, p, client.MergeFrom(before)); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	was, _ := status.Edit(before.Status.Conditions, 0, time.Time{}).Get(v1beta1.ConditionReady)
-	is, _ := status.Edit(p.Status.Conditions, 0, time.Time{}).Get(v1beta1.ConditionReady)
-	fine := is.Status == metav1.ConditionTrue
-	switch {
-	case fine && wrote:
-		r.o.Events.Event(p, corev1.EventTypeNormal, v1beta1.ReasonSecretPushed, is.Message)
-	case !fine && (was.Status != is.Status || was.Reason != is.Reason || was.Message != is.Message):
-		r.o.Events.Event(p, corev1.EventTypeWarning, is.Reason, is.Message)
-	}
-	return nil
-}
-
 func stuck(reason string, err error) status.Outcome {
-	return status.Outcome{State: status.Stuck, Reason: reason, Message: text(err)}
+	return status.Outcome{State: status.Stuck, Reason: reason, Message: visit.Lines(err)}
 }
 
 func waiting(reason string, err error) status.Outcome {
-	return status.Outcome{State: status.Waiting, Reason: reason, Message: text(err)}
+	return status.Outcome{State: status.Waiting, Reason: reason, Message: visit.Lines(err)}
 }
 
 func retrying(reason string, err error) status.Outcome {
-	return status.Outcome{State: status.Retrying, Reason: reason, Message: text(err)}
+	return status.Outcome{State: status.Retrying, Reason: reason, Message: visit.Lines(err)}
 }
 
 // noLogin says why there is no session.
@@ -336,16 +288,4 @@ func ofVault(reason string, err error) status.Outcome {
 		return stuck(reason, err)
 	}
 	return retrying(reason, err)
-}
-
-// text is what an error says, on one line and without our port, which differs at
-// each attempt: a status that changes is a write.
-func text(err error) string {
-	said := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
-		bare := *op
-		bare.Source = nil
-		said = strings.ReplaceAll(said, op.Error(), bare.Error())
-	}
-	return said
 }

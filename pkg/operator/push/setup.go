@@ -24,15 +24,15 @@ func SetupWithManager(m manager.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("watch the sources of VaultPushSecrets: %w", err)
 	}
-	r := &reconciler{o: o, client: m.GetClient(), sources: newSources(watcher, rand.Float64), failures: map[types.NamespacedName]int{}}
-	if err := m.Add(r.sources); err != nil {
+	sources := newSources(watcher, rand.Float64)
+	if err := m.Add(sources); err != nil {
 		return err
 	}
 	// Templates see the labels and annotations; vaultk8s.io/refresh is one.
 	changed := predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, predicate.AnnotationChangedPredicate{})
-	return builder.ControllerManagedBy(m).Named("vaultpushsecret").
+	return kind(o, m.GetClient(), sources).Complete(m, builder.ControllerManagedBy(m).Named("vaultpushsecret").
 		For(&v1beta1.VaultPushSecret{}, builder.WithPredicates(changed)).
-		WatchesRawSource(ctrlsource.Func(r.sources.into)).Complete(r)
+		WatchesRawSource(ctrlsource.Func(sources.into)))
 }
 
 // into makes the sources wake objects of a queue.

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/crypto/blake2b"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,22 +21,18 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/effective"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/visit"
 )
 
 // retry is when an object is looked at again after the API server has failed.
 const retry = 15 * time.Second
 
 func setupAuth(m manager.Manager, f frame) error {
-	k := &kind[v1beta1.VaultAuth, *v1beta1.VaultAuth]{
-		frame: f, name: kindAuth, finalizer: v1beta1.FinalizerVaultAuth,
-		conditions: func(a *v1beta1.VaultAuth) *[]metav1.Condition { return &a.Status.Conditions },
-		judge:      f.judgeAuth,
-		gone:       func(name types.NamespacedName) { f.Sessions.Changed(kindAuth, name) },
-	}
+	k := changes(f, kindAuth, v1beta1.FinalizerVaultAuth, f.judgeAuth)
 	all := handler.EnqueueRequestsFromMapFunc(f.touched)
-	return builder.ControllerManagedBy(m).Named("vaultauth").For(&v1beta1.VaultAuth{}, anew()).
+	return k.Complete(m, builder.ControllerManagedBy(m).Named("vaultauth").For(&v1beta1.VaultAuth{}, anew()).
 		Watches(&v1beta1.VaultAuthGlobal{}, all, anew()).
-		Watches(&v1beta1.VaultConnection{}, all, anew()).Complete(k)
+		Watches(&v1beta1.VaultConnection{}, all, anew()))
 }
 
 // touched names the VaultAuths that may stand otherwise because of a change of a
@@ -87,10 +82,10 @@ func (f frame) judgeAuth(ctx context.Context, a *v1beta1.VaultAuth, c *status.Co
 		c.Conclude(sound("%s", f.hint(ctx, a, "the login can be tried")))
 		return 0
 	}
-	a.Status.Error = lines(err)
+	a.Status.Error = visit.Lines(err)
 	var config *effective.Error
 	if !errors.As(err, &config) {
-		c.Conclude(status.Outcome{State: status.Retrying, Reason: v1beta1.ReasonK8sClientError, Message: lines(err)})
+		c.Conclude(status.Outcome{State: status.Retrying, Reason: v1beta1.ReasonK8sClientError, Message: visit.Lines(err)})
 		return about(retry)
 	}
 	o := stuck(config.Reason(), err)
@@ -109,7 +104,7 @@ func (f frame) concludeGlobal(c *status.Conditions, a *v1beta1.VaultAuth, in eff
 	case in.Global != nil:
 		c.Put(v1beta1.ConditionAvailable, true, v1beta1.ReasonVaultAuthGlobalRef, fmt.Sprintf("VaultAuthGlobal %s/%s is there", in.Global.Namespace, in.Global.Name))
 	case err != nil:
-		c.Put(v1beta1.ConditionAvailable, false, v1beta1.ReasonVaultAuthGlobalRef, lines(err))
+		c.Put(v1beta1.ConditionAvailable, false, v1beta1.ReasonVaultAuthGlobalRef, visit.Lines(err))
 	default:
 		c.Put(v1beta1.ConditionAvailable, false, v1beta1.ReasonVaultAuthGlobalRef, "there is no default VaultAuthGlobal")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -15,6 +14,7 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/effective"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/visit"
 )
 
 // Names of the kinds, as the API has them.
@@ -36,13 +36,8 @@ func anew() builder.Predicates {
 }
 
 func setupConnection(m manager.Manager, f frame) error {
-	k := &kind[v1beta1.VaultConnection, *v1beta1.VaultConnection]{
-		frame: f, name: kindConnection, finalizer: v1beta1.FinalizerVaultConnection,
-		conditions: func(c *v1beta1.VaultConnection) *[]metav1.Condition { return &c.Status.Conditions },
-		judge:      f.judgeConnection,
-		gone:       func(name types.NamespacedName) { f.Sessions.Changed(kindConnection, name) },
-	}
-	return builder.ControllerManagedBy(m).Named("vaultconnection").For(&v1beta1.VaultConnection{}, anew()).Complete(k)
+	k := changes(f, kindConnection, v1beta1.FinalizerVaultConnection, f.judgeConnection)
+	return k.Complete(m, builder.ControllerManagedBy(m).Named("vaultconnection").For(&v1beta1.VaultConnection{}, anew()))
 }
 
 func (f frame) judgeConnection(ctx context.Context, o *v1beta1.VaultConnection, c *status.Conditions) time.Duration {
@@ -71,8 +66,8 @@ func connectionConditions(c *status.Conditions, h session.Health, err error) (fi
 	var config *effective.Error
 	switch {
 	case errors.As(err, &config):
-		c.Put(v1beta1.ConditionResourceValidation, false, v1beta1.ReasonInvalidConfiguration, lines(err))
-		c.Put(v1beta1.ConditionVaultClient, false, v1beta1.ReasonVaultClientConfigError, lines(err))
+		c.Put(v1beta1.ConditionResourceValidation, false, v1beta1.ReasonInvalidConfiguration, visit.Lines(err))
+		c.Put(v1beta1.ConditionVaultClient, false, v1beta1.ReasonVaultClientConfigError, visit.Lines(err))
 		c.Drop(v1beta1.ConditionVaultPing)
 		o := stuck(v1beta1.ReasonVaultClientConfigError, err)
 		if config.Kind == effective.NotFound {
@@ -92,8 +87,8 @@ func connectionConditions(c *status.Conditions, h session.Health, err error) (fi
 		err = errors.New("vault is sealed")
 	}
 	valid(c)
-	c.Put(v1beta1.ConditionVaultPing, false, v1beta1.ReasonInvalidConfiguration, lines(err))
-	c.Conclude(status.Outcome{State: status.Retrying, Reason: v1beta1.ReasonVaultClientError, Message: lines(err)})
+	c.Put(v1beta1.ConditionVaultPing, false, v1beta1.ReasonInvalidConfiguration, visit.Lines(err))
+	c.Conclude(status.Outcome{State: status.Retrying, Reason: v1beta1.ReasonVaultClientError, Message: visit.Lines(err)})
 	return false
 }
 

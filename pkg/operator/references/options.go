@@ -12,7 +12,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
-	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 )
 
 // Sessions are those of the operator, as far as this package needs them;
@@ -37,7 +37,7 @@ type Options struct {
 	Interval          time.Duration               // between looks at a connection that names none
 	Owns              func(namespace string) bool // whose objects are judged here; nil: all
 	CSI               bool                        // the kind CSISecrets is installed
-	Metrics           *telemetry.Operator         // nil: none
+	Tally             *tally.Tally
 }
 
 // SetupWithManager registers the reconcilers of all kinds.

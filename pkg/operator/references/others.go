@@ -16,16 +16,12 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/effective"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/shape"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/visit"
 )
 
 func setupGlobal(m manager.Manager, f frame) error {
-	k := &kind[v1beta1.VaultAuthGlobal, *v1beta1.VaultAuthGlobal]{
-		frame: f, name: kindGlobal,
-		conditions: func(g *v1beta1.VaultAuthGlobal) *[]metav1.Condition { return &g.Status.Conditions },
-		judge:      f.judgeGlobal,
-		gone:       func(name types.NamespacedName) { f.Sessions.Changed(kindGlobal, name) },
-	}
-	return builder.ControllerManagedBy(m).Named("vaultauthglobal").For(&v1beta1.VaultAuthGlobal{}, anew()).Complete(k)
+	k := changes(f, kindGlobal, "", f.judgeGlobal)
+	return k.Complete(m, builder.ControllerManagedBy(m).Named("vaultauthglobal").For(&v1beta1.VaultAuthGlobal{}, anew()))
 }
 
 func (f frame) judgeGlobal(_ context.Context, g *v1beta1.VaultAuthGlobal, c *status.Conditions) time.Duration {
@@ -33,7 +29,7 @@ func (f frame) judgeGlobal(_ context.Context, g *v1beta1.VaultAuthGlobal, c *sta
 	err := checkGlobal(g)
 	g.Status.Valid, g.Status.Error, g.Status.ObservedGeneration = err == nil, "", g.Generation
 	if err != nil {
-		g.Status.Error = lines(err)
+		g.Status.Error = visit.Lines(err)
 		c.Conclude(stuck(v1beta1.ReasonInvalidConfiguration, err))
 		return 0
 	}
@@ -58,19 +54,15 @@ func checkGlobal(g *v1beta1.VaultAuthGlobal) error {
 }
 
 func setupTransformation(m manager.Manager, f frame) error {
-	k := &kind[v1beta1.SecretTransformation, *v1beta1.SecretTransformation]{
-		frame: f, name: kindTransformation,
-		conditions: func(t *v1beta1.SecretTransformation) *[]metav1.Condition { return &t.Status.Conditions },
-		judge:      judgeTransformation,
-	}
-	return builder.ControllerManagedBy(m).Named("secrettransformation").For(&v1beta1.SecretTransformation{}, anew()).Complete(k)
+	k := kind(f, kindTransformation, "", judgeTransformation)
+	return k.Complete(m, builder.ControllerManagedBy(m).Named("secrettransformation").For(&v1beta1.SecretTransformation{}, anew()))
 }
 
 func judgeTransformation(_ context.Context, t *v1beta1.SecretTransformation, c *status.Conditions) time.Duration {
 	err := shape.Check(t)
 	t.Status.Valid, t.Status.Error, t.Status.ObservedGeneration = err == nil, "", t.Generation
 	if err != nil {
-		t.Status.Error = lines(err)
+		t.Status.Error = visit.Lines(err)
 		c.Conclude(stuck(v1beta1.ReasonTransformationError, err))
 		return 0
 	}
@@ -79,12 +71,8 @@ func judgeTransformation(_ context.Context, t *v1beta1.SecretTransformation, c *
 }
 
 func setupCSI(m manager.Manager, f frame) error {
-	k := &kind[v1beta1.CSISecrets, *v1beta1.CSISecrets]{
-		frame: f, name: kindCSI,
-		conditions: func(s *v1beta1.CSISecrets) *[]metav1.Condition { return &s.Status.Conditions },
-		judge:      judgeCSI,
-	}
-	return builder.ControllerManagedBy(m).Named("csisecrets").For(&v1beta1.CSISecrets{}, anew()).Complete(k)
+	k := kind(f, kindCSI, "", judgeCSI)
+	return k.Complete(m, builder.ControllerManagedBy(m).Named("csisecrets").For(&v1beta1.CSISecrets{}, anew()))
 }
 
 func judgeCSI(_ context.Context, s *v1beta1.CSISecrets, c *status.Conditions) time.Duration {

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -38,23 +37,12 @@ func authAt(namespace, name string, change func(*v1beta1.VaultAuthSpec)) *v1beta
 	return a
 }
 
-// kinds make the reconcilers as SetupWithManager does.
-func (s *stage) connections() *kind[v1beta1.VaultConnection, *v1beta1.VaultConnection] {
-	return &kind[v1beta1.VaultConnection, *v1beta1.VaultConnection]{
-		frame: s.frame, name: kindConnection, finalizer: v1beta1.FinalizerVaultConnection,
-		conditions: func(c *v1beta1.VaultConnection) *[]metav1.Condition { return &c.Status.Conditions },
-		judge:      s.frame.judgeConnection,
-		gone:       func(n types.NamespacedName) { s.Changed(kindConnection, n) },
-	}
+func (s *stage) connections() reconcile.Reconciler {
+	return changes(s.frame, kindConnection, v1beta1.FinalizerVaultConnection, s.frame.judgeConnection)
 }
 
-func (s *stage) auths() *kind[v1beta1.VaultAuth, *v1beta1.VaultAuth] {
-	return &kind[v1beta1.VaultAuth, *v1beta1.VaultAuth]{
-		frame: s.frame, name: kindAuth, finalizer: v1beta1.FinalizerVaultAuth,
-		conditions: func(a *v1beta1.VaultAuth) *[]metav1.Condition { return &a.Status.Conditions },
-		judge:      s.frame.judgeAuth,
-		gone:       func(n types.NamespacedName) { s.Changed(kindAuth, n) },
-	}
+func (s *stage) auths() reconcile.Reconciler {
+	return changes(s.frame, kindAuth, v1beta1.FinalizerVaultAuth, s.frame.judgeAuth)
 }
 
 func look(t *testing.T, r reconcile.Reconciler, o client.Object) reconcile.Result {

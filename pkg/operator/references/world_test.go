@@ -15,6 +15,7 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 )
 
 // system is the operator's namespace.
@@ -55,7 +56,7 @@ func newStage(t *testing.T, objects ...client.Object) *stage {
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	}).Build()
-	s.frame = frame{client: s.client, Options: Options{OperatorNamespace: system, Sessions: s, Events: s, DefaultGlobals: true, Interval: 60e9}}
+	s.frame = frame{client: s.client, Options: Options{OperatorNamespace: system, Sessions: s, Events: s, Tally: tally.New(nil), DefaultGlobals: true, Interval: 60e9}}
 	return s
 }
 

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
 )
 
 // gate is a client whose writes of statuses ask first.
@@ -72,7 +73,7 @@ func (w *world) keepBooks() {
 func (w *world) wantWritten(s *v1beta1.VaultStaticSecret) {
 	w.t.Helper()
 	w.get(s)
-	if c, _ := ready(s); c.Reason != v1beta1.ReasonSynced || len(s.Finalizers) != 1 || s.Status.LastGeneration != 1 {
+	if c := status.Ready(s); c.Reason != v1beta1.ReasonSynced || len(s.Finalizers) != 1 || s.Status.LastGeneration != 1 {
 		w.t.Errorf("%s: ready for %q, finalizers %v, generation %d", s.Name, c.Reason, s.Finalizers, s.Status.LastGeneration)
 	}
 }

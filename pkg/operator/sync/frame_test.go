@@ -182,13 +182,14 @@ func TestObjects(t *testing.T) {
 		w.create(staticSecret("none", func(s *vss) { s.Spec.Path = "none" }))
 		pass(100 * time.Second)
 		got := map[string]telemetry.ObjectStat{}
-		for _, o := range w.kinds.Objects() {
+		for _, o := range w.tally.Objects() {
 			got[o.Name] = o
 		}
-		want := map[string]telemetry.ObjectStat{
-			"db":   {Kind: "VaultStaticSecret", Namespace: "shop", Name: "db", Syncs: 1, Synced: got["db"].Synced},
-			"none": {Kind: "VaultStaticSecret", Namespace: "shop", Name: "none", Failures: got["none"].Failures},
-		}
+		of := telemetry.ObjectStat{Kind: "VaultStaticSecret", Controller: "vaultstaticsecret", Namespace: "shop", Looked: true}
+		db, none := of, of
+		db.Name, db.Healthy, db.Syncs, db.Synced = "db", true, 1, got["db"].Synced
+		none.Name, none.Failures = "none", got["none"].Failures
+		want := map[string]telemetry.ObjectStat{"db": db, "none": none}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("objects (-want +got):\n%s", diff)
 		}

@@ -11,15 +11,6 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
 )
 
-// stat is what metrics tell of an object.
-type stat struct {
-	synced   time.Time // by the newest visit that was done
-	expires  time.Time
-	syncs    uint64
-	failures uint64
-	watches  []*secret.Watch // of what it reads; the oldest answer tells when it was synced
-}
-
 // memory is what is kept of an object between two visits. It holds nothing that a
 // new process would miss: all of that is in the status. The own fields are touched
 // only by the one visit at a time; the others by the memories, too.
@@ -37,14 +28,14 @@ type memory struct {
 	seen     bool         // a visit of this process has begun
 	refresh  string       // value of the annotation that asks for a refresh, as it was served
 
-	unwritten *unwritten // nil: the newest visit is written down
-	settled   settled    // what a static secret's Secret was made of
+	unwritten *unwritten      // nil: the newest visit is written down
+	settled   settled         // what a static secret's Secret was made of
+	watches   []*secret.Watch // of what it reads; the oldest answer tells when it was synced
 
 	session string                 // cache key of the login, without a Vault namespace
 	waits   bool                   // there is no login
 	uses    []types.NamespacedName // SecretTransformations
 	forced  bool                   // one of those has changed
-	stat    stat
 }
 
 // concerns tells whether an object has to see a change of a token. Called with the

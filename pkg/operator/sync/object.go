@@ -18,12 +18,11 @@ type parts struct {
 	targets     []v1beta1.RolloutRestartTarget
 	policy      *v1beta1.RolloutRestartPolicy
 
-	conditions *[]metav1.Condition
-	observed   *int64
-	synced     *int64                   // generation that was synced last; 0: none
-	written    **metav1.Time            // when the data was written last
-	client     *v1beta1.VaultClientMeta // nil: the kind does not tell
-	expires    **metav1.Time            // end of what was written; nil: it has none
+	observed *int64
+	synced   *int64                   // generation that was synced last; 0: none
+	written  **metav1.Time            // when the data was written last
+	client   *v1beta1.VaultClientMeta // nil: the kind does not tell
+	expires  **metav1.Time            // end of what was written; nil: it has none
 }
 
 func partsOf(object client.Object) parts {
@@ -32,21 +31,21 @@ func partsOf(object client.Object) parts {
 		return parts{
 			authRef: o.Spec.VaultAuthRef, namespace: o.Spec.Namespace, destination: &o.Spec.Destination,
 			targets: o.Spec.RolloutRestartTargets, policy: o.Spec.RolloutRestartPolicy,
-			conditions: &o.Status.Conditions, observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
+			observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
 			written: &o.Status.LastSyncTime, client: &o.Status.VaultClientMeta,
 		}
 	case *v1beta1.VaultDynamicSecret:
 		return parts{
 			authRef: o.Spec.VaultAuthRef, namespace: o.Spec.Namespace, destination: &o.Spec.Destination,
 			targets: o.Spec.RolloutRestartTargets, policy: o.Spec.RolloutRestartPolicy,
-			conditions: &o.Status.Conditions, observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
+			observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
 			written: &o.Status.LastSyncTime, client: &o.Status.VaultClientMeta, expires: &o.Status.LeaseExpiry,
 		}
 	case *v1beta1.VaultPKISecret:
 		return parts{
 			authRef: o.Spec.VaultAuthRef, namespace: o.Spec.Namespace, destination: &o.Spec.Destination,
 			targets: o.Spec.RolloutRestartTargets, policy: o.Spec.RolloutRestartPolicy,
-			conditions: &o.Status.Conditions, observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
+			observed: &o.Status.ObservedGeneration, synced: &o.Status.LastGeneration,
 			written: &o.Status.LastSyncTime, expires: &o.Status.NotAfter,
 		}
 	}

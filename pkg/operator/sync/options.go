@@ -17,8 +17,8 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
-	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
 )
 
@@ -33,7 +33,7 @@ type Options struct {
 	Events      Recorder
 	Drift       func(kind string) handler.EventHandler // of a watch of Secrets' metadata; nil: they are compared by the time
 	Announced   Announcements                          // nil: instantUpdates is without effect
-	Metrics     *telemetry.Operator                    // nil: none
+	Tally       *tally.Tally                           // nil: one of its own
 	ExcludeRaw  bool                                   // for all objects
 	Workers     int                                    // objects of one kind that are worked on at once; 0: 100
 	Dynamic     int                                    // that of VaultDynamicSecrets; 0: Workers
@@ -55,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
+	}
+	if o.Tally == nil {
+		o.Tally = tally.New(nil)
 	}
 	return o
 }

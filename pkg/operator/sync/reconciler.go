@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 )
 
 // kind is what differs between the kinds of objects.
@@ -58,10 +58,11 @@ type Reconciler struct {
 	bell      bell
 	memories  memories
 	books     books
+	numbers   *tally.Kind
 }
 
 func newReconciler(o Options, k kind, finalizer string) *Reconciler {
-	return &Reconciler{o: o, kind: k, finalizer: finalizer, memories: memories{all: map[types.NamespacedName]*memory{}}}
+	return &Reconciler{o: o, kind: k, finalizer: finalizer, numbers: o.Tally.Kind(k.name()), memories: memories{all: map[types.NamespacedName]*memory{}}}
 }
 
 // Reconcile implements reconcile.Reconciler. It returns only errors of the API
@@ -169,13 +170,8 @@ func (r *Reconciler) drop(m *memory) {
 	if k, ok := r.kind.(forgetful); ok && m.own != nil {
 		k.forget(m)
 	}
-	if r.o.Metrics != nil {
-		r.o.Metrics.Status.DeleteLabelValues(r.controller(), m.name.Name, m.name.Namespace)
-	}
+	r.numbers.Forget(m.name)
 }
-
-// controller is the name that metrics have for the reconciler.
-func (r *Reconciler) controller() string { return strings.ToLower(r.kind.name()) }
 
 // conclude writes what a visit has found, where it is something new.
 func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconcile.Result, error) {

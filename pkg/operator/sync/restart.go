@@ -13,7 +13,6 @@ import (
 
 	"github.com/vaultk8s/vaultk8s/pkg/operator/api/v1beta1"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
-	"github.com/vaultk8s/vaultk8s/pkg/telemetry"
 )
 
 // change is what a write means for applications.
@@ -40,8 +39,8 @@ func (v *visit) restart(ctx context.Context, c change) time.Duration {
 		q.Since = was.LastTransitionTime.Time
 	}
 	done, err := v.r.o.Restarts.Restart(ctx, q)
-	if m := v.r.o.Metrics; m != nil && (err != nil || len(done.Restarted) > 0) {
-		m.Restarts.WithLabelValues(telemetry.Outcome(err)).Inc()
+	if err != nil || len(done.Restarted) > 0 {
+		v.r.numbers.Restarted(err)
 	}
 	v.restarted(was, done, err)
 	return done.After

@@ -42,7 +42,7 @@ func (r *Reconciler) SetupWithManager(m manager.Manager) error {
 		secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 		b = b.WatchesMetadata(secrets, r.o.Drift(r.kind.name()))
 	}
-	if err := errors.Join(m.Add(manager.RunnableFunc(r.finish)), m.Add(manager.RunnableFunc(r.keepBooks))); err != nil {
+	if err := errors.Join(m.Add(manager.RunnableFunc(r.finish)), m.Add(manager.RunnableFunc(r.keepBooks)), m.Add(r.numbers)); err != nil {
 		return fmt.Errorf("set up the controller of %s: %w", r.kind.name(), err)
 	}
 	if err := b.Complete(r); err != nil {

@@ -84,8 +84,7 @@ func (k *static) read(ctx context.Context, v *visit, want []source) (*contents, 
 	}
 	mine.object = saw
 	mine.keep(r.used)
-	watches := slices.Collect(maps.Values(mine.watches))
-	v.r.memories.change(func() { v.memory.stat.watches = watches })
+	v.memory.watches = slices.Collect(maps.Values(mine.watches))
 	k.follow(v, r)
 	return &r.got, nil
 }

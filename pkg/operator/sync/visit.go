@@ -45,7 +45,7 @@ type note struct{ kind, reason, message string }
 func (v *visit) take(object client.Object) {
 	v.object, v.stored = object, copyOf(object)
 	v.parts = partsOf(object)
-	v.conditions = status.Edit(*v.parts.conditions, object.GetGeneration(), time.Now())
+	v.conditions = status.Edit(*status.Of(object), object.GetGeneration(), time.Now())
 	if !v.memory.seen {
 		v.memory.seen, v.memory.refresh = true, v.refresh()
 	}
@@ -84,8 +84,8 @@ func (v *visit) tell(o outcome) {
 	if o.State == status.Done {
 		return
 	}
-	before, ok := ready(v.stored)
-	if !ok || before.Reason != o.Reason || !status.Alike(before.Message, o.Message) || before.Status != metav1.ConditionFalse {
+	before := status.Ready(v.stored)
+	if before.Reason != o.Reason || !status.Alike(before.Message, o.Message) || before.Status != metav1.ConditionFalse {
 		v.warn(o.Reason, o.Message)
 	}
 }
@@ -96,10 +96,6 @@ func (v *visit) report() {
 		v.r.o.Events.Event(v.object, n.kind, n.reason, n.message)
 	}
 	v.notes = nil
-}
-
-func ready(object client.Object) (metav1.Condition, bool) {
-	return status.Edit(*partsOf(object).conditions, 0, time.Time{}).Get(v1beta1.ConditionReady)
 }
 
 // edit changes the metadata of an object, and writes that.
@@ -118,7 +114,7 @@ func (v *visit) edit(ctx context.Context, change func()) error {
 // save writes the status, where it differs from what is stored. It may be called in
 // the middle of a visit, by a kind whose work must not be lost.
 func (v *visit) save(ctx context.Context) error {
-	*v.parts.conditions = v.conditions.List()
+	*status.Of(v.object) = v.conditions.List()
 	if equality.Semantic.DeepEqual(v.stored, v.object) {
 		return nil
 	}
@@ -130,9 +126,7 @@ func (v *visit) save(ctx context.Context) error {
 		return fmt.Errorf("write the status of %s %s: %w", v.r.kind.name(), v.name, err)
 	}
 	v.wrote()
-	if v.r.o.Metrics != nil {
-		v.r.o.Metrics.StatusWrites.WithLabelValues(v.r.kind.name()).Inc()
-	}
+	v.r.numbers.WroteStatus()
 	v.stored, v.parts = copyOf(v.object), partsOf(v.object)
 	return nil
 }

@@ -35,6 +35,8 @@ import (
 	"github.com/vaultk8s/vaultk8s/pkg/operator/mac"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/rollout"
 	"github.com/vaultk8s/vaultk8s/pkg/operator/session"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/status"
+	"github.com/vaultk8s/vaultk8s/pkg/operator/tally"
 	"github.com/vaultk8s/vaultk8s/pkg/secret"
 	"github.com/vaultk8s/vaultk8s/pkg/sensitive"
 	"github.com/vaultk8s/vaultk8s/pkg/vault"
@@ -59,6 +61,7 @@ type world struct {
 	cluster client.WithWatch
 	kinds   *Kinds
 	store   *secret.Store
+	tally   *tally.Tally
 	key     mac.Key
 	writer  *destination.Writer
 
@@ -86,7 +89,7 @@ func newWorldWith(t *testing.T, change func(*Options), objects ...client.Object)
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, vault: fakevault.New(), writes: map[string]int{}, sessions: map[string]*fakeSession{}}
+	w := &world{t: t, vault: fakevault.New(), tally: tally.New(nil), writes: map[string]int{}, sessions: map[string]*fakeSession{}}
 	w.vault.EnableKV("secret", 2)
 	w.vault.EnableKV("old", 1)
 	w.cluster = interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().WithObjects(objects...).
@@ -98,7 +101,7 @@ func newWorldWith(t *testing.T, change func(*Options), objects ...client.Object)
 	}
 	w.writer = destination.New(w.cluster, w.cluster)
 	o := Options{
-		Client: w.cluster, Live: w.cluster, Login: w.login, Destination: w.writer, Restarts: w, Key: w.key, Events: w, Random: half,
+		Client: w.cluster, Live: w.cluster, Login: w.login, Destination: w.writer, Restarts: w, Key: w.key, Events: w, Tally: w.tally, Random: half,
 		Drift: func(string) handler.EventHandler { return handler.Funcs{} }, Process: "process",
 	}
 	change(&o)
@@ -360,7 +363,7 @@ func (w *world) wantData(name string, want map[string]string) {
 func (w *world) wantCondition(o client.Object, kind string, is metav1.ConditionStatus, reason, message string) {
 	w.t.Helper()
 	w.get(o)
-	for _, c := range *partsOf(o).conditions {
+	for _, c := range *status.Of(o) {
 		if c.Type != kind {
 			continue
 		}
@@ -369,7 +372,7 @@ func (w *world) wantCondition(o client.Object, kind string, is metav1.ConditionS
 		}
 		return
 	}
-	w.t.Errorf("there is no condition %s among %+v", kind, *partsOf(o).conditions)
+	w.t.Errorf("there is no condition %s among %+v", kind, *status.Of(o))
 }
 
 // wantEvents compares the events since the last time.
