@@ -71,13 +71,16 @@ func loginsOf(c *config.Config, doc *agentfile.Document) []loginSpec {
 		all = append(all, newLoginSpec("", c.Vault, c.Auth))
 	}
 	for _, i := range doc.Identities {
-		all = append(all, newLoginSpec(i.Name, connection(c.Vault, i.Vault), authOf(i.Method, false)))
+		all = append(all, newLoginSpec(i.Name, connection(c.Vault, i), authOf(i.Method, false)))
 	}
 	return all
 }
 
-// connection is the agent's own with what an identity says differently.
-func connection(c config.Vault, v *agentfile.Vault) config.Vault {
+// connection is the agent's own with what an identity says differently. As in
+// the document, the namespace of the login is that of everything that it reads.
+func connection(c config.Vault, i agentfile.Identity) config.Vault {
+	c.Namespace = cmp.Or(i.Method.Namespace, c.Namespace)
+	v := i.Vault
 	if v == nil {
 		return c
 	}

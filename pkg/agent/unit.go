@@ -60,7 +60,7 @@ func unitsOf(c *config.Config, doc *agentfile.Document) []unitSpec {
 	for _, e := range doc.EnvTemplates {
 		all = append(all, unitSpec{variable: e.Name, Template: agentfile.Template{
 			Source: e.Source, Contents: e.Contents, ErrorOnMissingKey: e.ErrorOnMissingKey, ErrorFatal: e.ErrorFatal,
-			LeftDelim: e.LeftDelim, RightDelim: e.RightDelim, FunctionDenylist: e.FunctionDenylist,
+			LeftDelim: e.LeftDelim, RightDelim: e.RightDelim, FunctionDenylist: e.FunctionDenylist, Identity: e.Identity,
 		}})
 	}
 	return slices.DeleteFunc(all, func(s unitSpec) bool { return !readsItself(c, doc) && s.Identity == "" })

@@ -47,6 +47,7 @@ type row struct {
 	option                       func(*Options) string // stands in for an absent annotation; nil: nothing does
 	set                          setter                // nil: read elsewhere
 	needsOurs                    bool                  // an old agent cannot follow it
+	ofVariable                   bool                  // NAME may be that of an environment variable, too
 
 	// What follows is filled in by table.
 

@@ -13,6 +13,7 @@ func (p *parser) conclude() {
 	p.conclusionOfContainers()
 	p.conclusionOfEnv()
 	p.conclusionOfSecrets()
+	p.conclusionOfReaders()
 	p.conclusionOfToken()
 	p.conclusionOfIdentity()
 	p.conclusionOfProcesses()
@@ -98,8 +99,8 @@ func (p *parser) conclusionOfConnection() {
 	case plan.vault.address == "" && plan.configMap == "":
 		p.refuse(atValidate, "no Vault address found: set %s", plan.vault.addressKey)
 	}
-	if plan.configMap == "" {
-		p.conclusionOfLogin()
+	if plan.configMap == "" || len(p.env) > 0 {
+		p.conclusionOfLogin() // wrapped commands never read the user's document
 	}
 }
 

@@ -47,12 +47,12 @@ func (e *tooLargeError) Error() string {
 func (p *plan) document() *agentfile.Document {
 	doc := agentfile.New()
 	doc.Vault = p.connection()
-	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method(), Sinks: p.sinks()}
+	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method(who{}), Sinks: p.sinks()}
 	doc.PIDFile = dirHome + "/.pid"
 	doc.TemplateConfig = p.templateConfig()
 	doc.DisableIdleConnections, doc.DisableKeepAlives = p.idle, p.alive
 	doc.Telemetry = p.telemetry
-	doc.Identities = p.identities()
+	doc.Identities = p.fileIdentities()
 	for _, s := range p.secrets {
 		doc.Templates = append(doc.Templates, p.templateOf(s))
 	}
@@ -96,38 +96,31 @@ func (p *plan) connection() *agentfile.Vault {
 	}
 }
 
-func (p *plan) method() agentfile.Method {
-	config := map[string]string{}
-	if p.token.volume != "" {
-		config["token_path"] = p.token.path()
-	}
-	maps.Copy(config, p.auth.config)
-	return agentfile.Method{
-		Type: p.auth.kind, MountPath: p.auth.path, Namespace: p.vault.namespace, Config: config,
+// method is the way to log in of a reader; the zero one is the pod's own.
+func (p *plan) method(w who) agentfile.Method {
+	m := agentfile.Method{
+		Type: or(w.authType, p.auth.kind), MountPath: or(w.authPath, p.auth.path), Namespace: or(w.namespace, p.vault.namespace), Config: map[string]string{},
 		MinBackoff: p.auth.minBackoff, MaxBackoff: p.auth.maxBackoff, ExitOnErr: p.auth.exitOnErr,
 	}
+	if p.token.volume != "" {
+		m.Config["token_path"] = p.token.path()
+	}
+	maps.Copy(m.Config, p.auth.config)
+	if w.role != "" {
+		m.Config["role"] = w.role
+	}
+	p.showToken(m)
+	return m
 }
 
-// identities are the second ways to log in; each says only what is different.
-func (p *plan) identities() []agentfile.Identity {
-	var all []agentfile.Identity
-	for _, s := range p.secrets {
-		if s.identity != s.name {
-			continue // none, or that of a secret before it
-		}
-		one := agentfile.Identity{Name: s.identity, Method: p.method()}
-		if s.address != "" {
-			one.Vault = &agentfile.Vault{Address: s.address}
-		}
-		one.Method.Namespace = or(s.namespace, one.Method.Namespace)
-		one.Method.Type = or(s.authType, one.Method.Type)
-		one.Method.MountPath = or(s.authPath, one.Method.MountPath)
-		if s.role != "" {
-			one.Method.Config["role"] = s.role
-		}
-		all = append(all, one)
+// showToken has the method jwt show the token of the service account too, where
+// nothing else is said. It lies on a volume that nobody can remove it from.
+func (p *plan) showToken(m agentfile.Method) {
+	if m.Type != "jwt" || !p.ours() || m.Config["token_path"] == "" || m.Config["path"] != "" {
+		return
 	}
-	return all
+	m.Config["path"] = m.Config["token_path"]
+	m.Config["remove_jwt_after_reading"] = "false"
 }
 
 func or(first, second string) string {
@@ -235,7 +228,8 @@ func (p *plan) envDocument() *agentfile.Document {
 			doc.Vault.NumRetries = -1
 		}
 	}
-	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method()}
+	doc.AutoAuth = &agentfile.AutoAuth{Method: p.method(who{})}
+	doc.Identities = p.variableIdentities()
 	doc.TemplateConfig = p.templateConfig()
 	doc.Log = agentfile.Log{Level: p.logLevel, Format: p.logFormat}
 	doc.RevokeOnShutdown = p.revoke
@@ -244,6 +238,7 @@ func (p *plan) envDocument() *agentfile.Document {
 		t := agentfile.NewEnvTemplate(v.name)
 		t.Contents = v.template()
 		t.ErrorOnMissingKey = true
+		t.Identity = v.identity
 		doc.EnvTemplates = append(doc.EnvTemplates, t)
 	}
 	return doc

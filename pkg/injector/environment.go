@@ -20,6 +20,9 @@ func (p *parser) conclusionOfEnv() {
 		if v.contents != "" {
 			p.checkTemplate(v.annotation(), v.contents, "{{", "}}")
 		}
+		if s := p.secrets[name]; s != nil {
+			v.who = s.who // the annotations hold for a file and a variable of one name
+		}
 		plan.env = append(plan.env, *v)
 	}
 	if plan.envContainers == nil {

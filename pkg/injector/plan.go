@@ -133,9 +133,7 @@ type secretPlan struct {
 	keys                   []string
 	keystore               agentfile.Keystore
 	containers             []string // nil: as the plan's
-	role, namespace        string
-	address                string
-	authPath, authType     string
+	who                             // reads it
 
 	// What follows is decided when all annotations are read.
 
@@ -151,6 +149,8 @@ func (s *secretPlan) given() bool { return s.path != "" || s.contents != "" || s
 type envVar struct {
 	name, path, key string
 	contents        string // in place of path and key
+	who                    // reads it
+	identity        string // decided when all annotations are read
 }
 
 // amounts are requests and limits, in the order of resourceNames.

@@ -25,7 +25,6 @@ func (p *parser) conclusionOfSecrets() {
 	}
 	p.volumesOfSecrets()
 	p.oneWriterEach()
-	p.identities()
 }
 
 // key names the annotation that says what the file holds.
@@ -47,7 +46,12 @@ func (p *parser) orphan(s *secretPlan) {
 		if r == nil || name != s.name || !r.ofSecret() {
 			continue
 		}
-		p.warn("%s has no effect: there is no %sagent-inject-secret-%s and no template of that name", key, Prefix, name)
+		switch _, variable := p.env[name]; {
+		case !r.ofVariable:
+			p.warn("%s has no effect: there is no %sagent-inject-secret-%s and no template of that name", key, Prefix, name)
+		case !variable:
+			p.warn("%s has no effect: there is no %sagent-inject-secret-%s, no template and no environment variable of that name", key, Prefix, name)
+		}
 	}
 }
 
@@ -238,26 +242,5 @@ func (p *parser) oneWriterEach() {
 			p.refuse(atAgent, "%s and %s write one file, %s: set %sagent-inject-file-%s", other, s.key(), s.destination, Prefix, s.name)
 		}
 		writers[s.destination] = s.key()
-	}
-}
-
-// who is what tells one identity from another.
-type who struct{ role, namespace, address, authPath, authType string }
-
-func (s *secretPlan) who() who {
-	return who{s.role, s.namespace, s.address, s.authPath, s.authType}
-}
-
-// identities names each second way to log in after the first secret that has it.
-func (p *parser) identities() {
-	names := map[who]string{}
-	for _, s := range p.plan.secrets {
-		if s.who() == (who{}) {
-			continue
-		}
-		if _, ok := names[s.who()]; !ok {
-			names[s.who()] = s.name
-		}
-		s.identity = names[s.who()]
 	}
 }

@@ -85,11 +85,11 @@ func ownSecretRows() []row {
 			name: "agent-containers-NAME", kind: "list", fallback: "as `agent-inject-containers`", set: list(inSecret(func(s *secretPlan) *[]string { return &s.containers })),
 			effect: "The only containers and init containers that see the file. It has a directory of its own: that of `secret-volume-path-NAME`, else the usual one with `-NAME` at its end.",
 		},
-		{name: "agent-role-NAME", kind: "text", fallback: "as `role`", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.role }), effect: "Role that reads this secret."},
-		{name: "agent-namespace-NAME", kind: "Vault namespace", fallback: "as `namespace`", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.namespace }), effect: "Vault namespace of this secret, and of the login for it."},
-		{name: "agent-address-NAME", kind: "URL", fallback: "as `service`", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.address }), effect: "Vault that holds this secret."},
-		{name: "agent-auth-path-NAME", kind: "path", fallback: "as `auth-path`", needsOurs: true, set: at(func(s *secretPlan) *string { return &s.authPath }), effect: "Mount of the auth method for this secret."},
-		{name: "agent-auth-type-NAME", kind: "word", fallback: "as `auth-type`", needsOurs: true, set: method(inSecret(func(s *secretPlan) *string { return &s.authType })), effect: "Way to log in for this secret."},
+		{name: "agent-role-NAME", kind: "text", fallback: "as `role`", needsOurs: true, ofVariable: true, set: at(func(s *secretPlan) *string { return &s.role }), effect: "Role that reads the file or the environment variable of this NAME."},
+		{name: "agent-namespace-NAME", kind: "Vault namespace", fallback: "as `namespace`", needsOurs: true, ofVariable: true, set: at(func(s *secretPlan) *string { return &s.namespace }), effect: "Vault namespace that the file or the variable of this NAME comes from, and of the login for it."},
+		{name: "agent-address-NAME", kind: "URL", fallback: "as `service`", needsOurs: true, ofVariable: true, set: at(func(s *secretPlan) *string { return &s.address }), effect: "Vault that the file or the variable of this NAME comes from."},
+		{name: "agent-auth-path-NAME", kind: "path", fallback: "as `auth-path`", needsOurs: true, ofVariable: true, set: at(func(s *secretPlan) *string { return &s.authPath }), effect: "Mount of the auth method for the file or the variable of this NAME."},
+		{name: "agent-auth-type-NAME", kind: "word", fallback: "as `auth-type`", needsOurs: true, ofVariable: true, set: method(inSecret(func(s *secretPlan) *string { return &s.authType })), effect: "Way to log in for the file or the variable of this NAME."},
 	}
 }
 

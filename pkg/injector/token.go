@@ -60,6 +60,9 @@ func (p *plan) needsToken() bool {
 	for _, s := range p.secrets {
 		kinds = append(kinds, s.authType)
 	}
+	for _, v := range p.env {
+		kinds = append(kinds, v.authType)
+	}
 	return p.configMap != "" || slices.Contains(kinds, "kubernetes") || slices.Contains(kinds, "jwt") && p.auth.config["path"] == ""
 }
 

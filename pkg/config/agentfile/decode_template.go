@@ -202,6 +202,7 @@ func (d *decoder) envTemplate(path string, b block) EnvTemplate {
 		"right_delimiter":      delimiter(&t.RightDelim),
 		"function_denylist":    patterns(&t.FunctionDenylist),
 		"function_blacklist":   patterns(&t.FunctionDenylist),
+		"identity":             str(&t.Identity),
 	})
 	return t
 }

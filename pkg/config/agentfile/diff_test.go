@@ -56,7 +56,7 @@ template { contents = "new" destination = "/x" }
 template { contents = "canary 2" destination = "/vault/secrets/db" perms = "0440" command = ["canary", "2"] wait { min = 5 } }
 template { contents = "1" destination = "/twice" }
 template { contents = "3" destination = "/twice" }
-env_template "A" { contents = "b" error_fatal = false }
+env_template "A" { contents = "b" error_fatal = false identity = "y" }
 exec { command = "canary b" }
 telemetry { circonus_api_token = "canary 2" prefix_filter = ["a", "b"] }
 `
@@ -81,6 +81,7 @@ telemetry { circonus_api_token = "canary 2" prefix_filter = ["a", "b"] }
 		`template "/twice" (2): contents changed`,
 		`template "/gone": removed`,
 		`env_template "A": contents changed`,
+		`env_template "A": identity: not set -> "y"`,
 		`env_template "A": error_fatal: true (default) -> false`,
 		`exec.command changed`,
 		`cache: removed`,

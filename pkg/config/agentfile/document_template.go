@@ -84,6 +84,7 @@ type EnvTemplate struct {
 	LeftDelim         string
 	RightDelim        string
 	FunctionDenylist  []string
+	Identity          string // ours: who reads, the name of an Identity; "" for auto_auth
 }
 
 // Exec is the process that is run with the rendered environment.

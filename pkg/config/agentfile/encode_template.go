@@ -61,6 +61,7 @@ func encodeEnvTemplate(t EnvTemplate) fields {
 	f.add("contents", t.Contents)
 	f.add("error_on_missing_key", t.ErrorOnMissingKey)
 	f.add("function_denylist", t.FunctionDenylist)
+	f.add("identity", t.Identity)
 	if !t.ErrorFatal {
 		f["error_fatal"] = false
 	}

@@ -168,6 +168,7 @@ var envTemplates = rapid.Custom(func(t *rapid.T) EnvTemplate {
 		Name: name.Draw(t, "name"), Source: anyText.Draw(t, "source"), Contents: rapid.String().Draw(t, "contents"),
 		ErrorOnMissingKey: anyBool.Draw(t, "missing"), ErrorFatal: anyBool.Draw(t, "fatal"),
 		LeftDelim: filled.Draw(t, "left"), RightDelim: filled.Draw(t, "right"), FunctionDenylist: someOf.Draw(t, "deny"),
+		Identity: anyText.Draw(t, "identity"),
 	}
 })
 
@@ -241,7 +242,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(src)
 	}
-	for _, seed := range []string{"a = <<-X\nX", "a = <<X\n", "a = 0x", "a \"b\" \"c\" {}", "a.b = [1, {c = 2}]", `{"template": [[{"contents": null}]]}`, `{"a":1}{`, "a = -1e400"} {
+	for _, seed := range []string{"a = <<-X\nX", "a = <<X\n", "a = 0x", "a \"b\" \"c\" {}", "a.b = [1, {c = 2}]", `{"template": [[{"contents": null}]]}`, "env_template \"A\" { identity = \"b\" }", `{"a":1}{`, "a = -1e400"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

@@ -61,7 +61,15 @@ identity "w" { method "jwt" { wrap_ttl = 60 } }
 		one.Contents, one.Destination = "x", "/x"
 		doc.Templates = append(doc.Templates, *one)
 	}
+	variable, slip := NewEnvTemplate("GOOD"), NewEnvTemplate("DB_PASSWORD")
+	variable.Identity, slip.Identity = "b", "bb"
+	for _, one := range []*EnvTemplate{&variable, &slip} {
+		one.Contents = "x"
+		doc.EnvTemplates = append(doc.EnvTemplates, *one)
+	}
+	doc.RunApplication([]string{"/app"})
 	want := []string{
+		`env_template "DB_PASSWORD": identity "bb" is not defined; did you mean "b"?`,
 		`identity "a": auth handler: min_backoff cannot be greater than max_backoff`,
 		`identity "a": the name is used twice`,
 		`identity "a": unknown auto-auth method type "kuberntes"; did you mean "kubernetes"?`,
@@ -90,5 +98,39 @@ func TestIdentitiesOfSeveralFilesAddUp(t *testing.T) {
 	}
 	if doc.ReloadOnChange == nil || *doc.ReloadOnChange {
 		t.Error("reload_on_change is not false")
+	}
+}
+
+// A variable chooses its reader as a file does, in every notation.
+func TestIdentityOfAVariable(t *testing.T) {
+	one, two := NewEnvTemplate("DB_PASSWORD"), NewEnvTemplate("identity")
+	one.Contents, one.Identity, two.Contents = "x", "partner", "y"
+	want := New()
+	want.EnvTemplates = []EnvTemplate{one, two}
+	for _, src := range []string{
+		"env_template \"DB_PASSWORD\" {\ncontents = \"x\"\nidentity = \"partner\"\n}\nenv_template \"identity\" { contents = \"y\" }",
+		`{"env_template": [{"DB_PASSWORD": {"contents": "x", "identity": "partner"}}, {"identity": {"contents": "y"}}]}`,
+	} {
+		doc := decode(t, "f", []byte(src))
+		if diff := cmp.Diff(want, doc); diff != "" {
+			t.Errorf("%s\n-want +got\n%s", src, diff)
+		}
+		roundTrip(t, doc)
+	}
+	encoded, err := Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(encoded), `"identity":"`); n != 1 {
+		t.Errorf("the key is written %d times, want once: %s", n, encoded)
+	}
+}
+
+func TestBadIdentityOfAVariable(t *testing.T) {
+	_, _, err := Decode("f", []byte("env_template \"A\" {\nidentity = [\"a\"]\nidentiy = \"a\"\n}"))
+	want := "f:2: key \"env_template.identity\" must be a string, not a list\n" +
+		`f:3: key "env_template.identiy" is unknown; did you mean "identity"?`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -77,7 +77,7 @@ func topKeys() []KeyDoc {
 	return []KeyDoc{
 		row("vault", "block", "", "the server that is talked to"),
 		row("auto_auth", "block", "", "how to log in, and where the token goes"),
-		own("identity", "blocks", "", `further ways to log in, each with a name that templates refer to: identity "NAME" {}`),
+		own("identity", "blocks", "", `further ways to log in, each with a name that templates of files and variables refer to: identity "NAME" {}`),
 		row("template", "blocks", "", "files to render"),
 		row("template_config", "block", "", "what holds for all templates"),
 		row("env_template", "blocks", "", `environment variables to render: env_template "NAME" {}`),

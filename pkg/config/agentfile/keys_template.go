@@ -73,6 +73,7 @@ func envTemplateKeys() []KeyDoc {
 	return []KeyDoc{
 		row("env_template.source", "string", "", "file that holds the template", `"/vault/configs/password.ctmpl"`),
 		row("env_template.contents", "string", "", "the template itself", `"{{ with secret \"secret/data/db\" }}{{ .Data.data.password }}{{ end }}"`),
+		own("env_template.identity", "string", "", "name of the identity that reads the secrets; that of auto_auth if empty", `"partner"`),
 		row("env_template.error_on_missing_key", "bool", "false", "a key that a secret does not have is an error; otherwise it prints <no value>"),
 		row("env_template.error_fatal", "bool", "true", "a template that cannot be rendered may end the agent", "false"),
 		row("env_template.left_delimiter", "string", "{{", "how an action begins", `"<<"`),

@@ -133,12 +133,15 @@ func (v *validator) identities() {
 		v.when(i.Method.WrapTTL != 0, at+"wrap_ttl is for auto_auth only: here nothing takes a wrapped token")
 	}
 	for i := range v.doc.Templates {
-		v.identityOf(i, v.doc.Templates[i].Identity, names)
+		v.identityOf(fmt.Sprintf("template[%d]", i), v.doc.Templates[i].Identity, names)
+	}
+	for _, t := range v.doc.EnvTemplates {
+		v.identityOf(fmt.Sprintf("env_template %q", t.Name), t.Identity, names)
 	}
 }
 
-// identityOf checks who reads for a template.
-func (v *validator) identityOf(i int, name string, names []string) {
+// identityOf checks who reads for the block that at names.
+func (v *validator) identityOf(at, name string, names []string) {
 	if name == "" || slices.Contains(names, name) {
 		return
 	}
@@ -146,7 +149,7 @@ func (v *validator) identityOf(i int, name string, names []string) {
 	if nearest := problem.Nearest(name, names); nearest != "" {
 		near = fmt.Sprintf("; did you mean %q?", nearest)
 	}
-	v.wrong("template[%d]: identity %q is not defined%s", i, name, near)
+	v.wrong("%s: identity %q is not defined%s", at, name, near)
 }
 
 func (v *validator) sink(s Sink) {

@@ -64,6 +64,10 @@ func TestRefusals(t *testing.T) {
 			`error validating agent configuration: vault.hashicorp.com/service: address "https://evil:8200" is not allowed in this cluster; allowed: https://vault:8200, https://*.vault.svc` + "\n" +
 				`error validating agent configuration: vaultk8s.io/agent-address-db: address "http://vault:8200" is not allowed in this cluster; allowed: https://vault:8200, https://*.vault.svc`,
 		},
+		"address of a variable": {
+			strings.Replace(with(`"vaultk8s.io/agent-env-DB_PASSWORD":"secret/data/db#password","vaultk8s.io/agent-address-DB_PASSWORD":"https://evil:8200",`), `"image"`, `"command":["/app"],"image"`, 1),
+			`error validating agent configuration: vaultk8s.io/agent-address-DB_PASSWORD: address "https://evil:8200" is not allowed in this cluster; allowed: https://vault:8200, https://*.vault.svc`,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
