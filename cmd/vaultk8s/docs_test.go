@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ func describe(out *strings.Builder, c *cobra.Command) {
 	if text == "" {
 		text = c.Short + "."
 	}
-	fmt.Fprintf(out, "%s\n\n    %s\n", strings.TrimSpace(text), c.UseLine())
+	fmt.Fprintf(out, "%s\n\nUsage: `%s`\n", strings.TrimSpace(text), c.UseLine())
 	if c.Example != "" {
 		fmt.Fprintf(out, "\nFor example:\n\n")
 		for line := range strings.Lines(c.Example) {
@@ -282,30 +281,4 @@ func below(path, block string) bool {
 		return !strings.Contains(path, ".")
 	}
 	return strings.HasPrefix(path, block+".")
-}
-
-// The documents on the page are such as the agent takes.
-func TestExamplesOfTheAgentPage(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "agent.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	examples := strings.Split(string(content), "```hcl\n")[1:]
-	if len(examples) < 4 {
-		t.Fatalf("only %d examples", len(examples))
-	}
-	for _, rest := range examples {
-		src, _, _ := strings.Cut(rest, "```")
-		doc, warnings, err := agentfile.Decode("example", []byte(src))
-		if err != nil || len(warnings) > 0 {
-			t.Errorf("%v %v\n%s", err, warnings, src)
-			continue
-		}
-		if doc.AutoAuth == nil {
-			continue // a piece of a document
-		}
-		if err := doc.Validate(); err != nil {
-			t.Errorf("%v\n%s", err, src)
-		}
-	}
 }

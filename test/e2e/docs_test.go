@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vaultk8s/vaultk8s/internal/pages"
 	"github.com/vaultk8s/vaultk8s/test/lab"
 )
 
@@ -62,28 +62,15 @@ func (r *reader) types(block string) string {
 	return string(out)
 }
 
-// blocks returns the shell commands of a page that are meant to be run in their
-// order.
-func blocks(t *testing.T, page string) []string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
-	must(t, err)
-	var found []string
-	for i, part := range bytes.Split(text, []byte("```")) {
-		if commands, ok := bytes.CutPrefix(part, []byte("sh\n")); ok && i%2 == 1 {
-			found = append(found, string(commands))
-		}
-	}
-	return found
-}
-
 // TestKubernetesAuthPage does what docs/kubernetes-auth.md says, as its reader would.
 func TestKubernetesAuthPage(t *testing.T) {
 	t.Parallel()
 	v := lab.UseVault(t, lab.VaultOptions{InMemory: true})
 	k := lab.UseKubernetes(t, lab.KubernetesOptions{})
 	r := newReader(t, v, k)
-	all := blocks(t, "kubernetes-auth.md")
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "kubernetes-auth.md"))
+	must(t, err)
+	all := pages.Page{Text: string(text)}.Fenced("sh")
 	if len(all) != 5 {
 		t.Fatalf("%d blocks of commands, want 5", len(all))
 	}
