@@ -21,7 +21,7 @@ import (
 const (
 	// startTimeout bounds all that comes before the first story. From warm caches it
 	// takes half a minute on two idle processors.
-	startTimeout = 8 * time.Minute
+	startTimeout = 15 * time.Minute
 	// release is the name of the chart's release, and of its namespace.
 	release = "vaultk8s"
 	chart   = "../../charts/vaultk8s"

@@ -22,8 +22,8 @@ const roleVariable = "VAULTK8S_E2E_ROLE"
 
 const (
 	// startTimeout bounds the start of all servers and the build; from warm
-	// caches both take about five seconds.
-	startTimeout = 2 * time.Minute
+	// caches both take about five seconds, and from cold ones the build takes minutes.
+	startTimeout = 15 * time.Minute
 	// storiesAtOnce is more than there are processors, because stories mostly wait
 	// for leases to end.
 	storiesAtOnce = "16"
