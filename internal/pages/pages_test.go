@@ -36,7 +36,7 @@ func TestRead(t *testing.T) {
 	}
 	found := map[string]bool{}
 	for _, p := range all {
-		found[p.Name] = len(p.Text) > 0
+		found[p.Name] = p.Text != ""
 	}
 	for _, name := range []string{"README.md", "docs/install.md", "docs/migration/csi.md"} {
 		if !found[name] {
