@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +35,7 @@ type Options struct {
 	Drift       func(kind string) handler.EventHandler // of a watch of Secrets' metadata; nil: they are compared by the time
 	Announced   Announcements                          // nil: instantUpdates is without effect
 	Tally       *tally.Tally                           // nil: one of its own
+	Outages     *rate.Limiter                          // of statuses about outages of Vault; nil: 50 a second, and 200 at once
 	ExcludeRaw  bool                                   // for all objects
 	Workers     int                                    // objects of one kind that are worked on at once; 0: 100
 	Dynamic     int                                    // that of VaultDynamicSecrets; 0: Workers
@@ -55,6 +57,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
+	}
+	if o.Outages == nil {
+		o.Outages = rate.NewLimiter(outageRate, outageBurst)
 	}
 	if o.Tally == nil {
 		o.Tally = tally.New(nil)

@@ -19,6 +19,7 @@ type outcome struct {
 	silent  bool          // nothing is known yet that would be worth writing down
 	backoff bool          // look again after the backoff of the object; next counts where it is sooner
 	asked   time.Duration // what Vault asked to wait, at least
+	away    bool          // the whole Vault does not answer, or is sealed
 }
 
 // done says that an object is as its spec says.
@@ -45,6 +46,8 @@ func stuck(reason string, err error) outcome {
 func failed(reason string, err error) outcome {
 	o := outcome{Outcome: status.Outcome{State: stateOf(err), Reason: reason, Message: text(err)}, backoff: true}
 	o.asked = vault.RetryAfter(err)
+	kind := vault.KindOf(err)
+	o.away = kind == vault.Unavailable || kind == vault.Sealed
 	return o
 }
 

@@ -179,6 +179,9 @@ func (r *Reconciler) conclude(ctx context.Context, v *visit, o outcome) (reconci
 		return reconcile.Result{}, err // what it looks like is not what it is
 	}
 	o = v.bounded(o)
+	if r.spared(v, o) {
+		return r.spare(v, o), nil
+	}
 	if !o.silent {
 		v.conditions.Conclude(o.Outcome)
 		*v.parts.observed = v.object.GetGeneration()
