@@ -103,8 +103,11 @@ func TestOperatorTakeOver(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	second.awaitHeld()
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("from SIGTERM of the first to the work of the second it took %v, want less than a second", took)
+	// A Lease that was not given back ends after 15 s. With nothing beside, it takes less
+	// than a second.
+	took := time.Since(began)
+	if t.Logf("from SIGTERM of the first to the work of the second: %v", took); took > 10*time.Second {
+		t.Error("the Lease was not given back")
 	}
 	r.apply(static)
 	r.awaitSecret("orders", "password", canary+"-1")

@@ -88,7 +88,8 @@ func TestBuildAgain(t *testing.T) {
 	if err := Build(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	// The smallest of them takes that long to build; to find them all takes milliseconds.
+	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("took %s:\n%s", took, out.String())
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
