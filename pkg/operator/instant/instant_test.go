@@ -195,11 +195,13 @@ func TestFollow(t *testing.T) {
 	v := newServer(t)
 	l, s := run(t), v.session()
 	a, b, other := newBell(), newBell(), newBell()
+	v.mu.Lock() // no subscription stands before all follow
 	for range 3 { // as each look at an object does
 		l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 		l.Follow("b", s, "kv", []string{"secret/data/x", "secret/data/y"}, Hears{Change: b.ring})
 		l.Follow("other", s, "kv*", []string{"secret/data/z"}, Hears{Change: other.ring})
 	}
+	v.mu.Unlock()
 	a.wait(t) // what may have been missed before
 	b.wait(t)
 	other.wait(t)

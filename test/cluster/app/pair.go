@@ -74,6 +74,9 @@ func readPair(dir, certName, keyName string) (cert, key []byte, err error) {
 			return nil, nil, err
 		}
 		cert, certErr := os.ReadFile(filepath.Join(here, certName))
+		if certName == keyName { // one file is replaced in one step, but may be between two reads
+			return cert, cert, certErr
+		}
 		key, keyErr := os.ReadFile(filepath.Join(here, keyName))
 		err = errors.Join(certErr, keyErr)
 		if now, gone := filepath.EvalSymlinks(dir); err == nil || gone != nil || now == here {
