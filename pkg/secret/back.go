@@ -13,10 +13,7 @@ import (
 const backSpread = 10 * time.Second
 
 // away tells whether a failure was that of a whole Vault.
-func away(err error) bool {
-	kind := vault.KindOf(err)
-	return err != nil && (kind == vault.Unavailable || kind == vault.Sealed)
-}
+func away(err error) bool { return err != nil && vault.KindOf(err).Away() }
 
 // back brings forward what failed because a Vault was away, as it has just answered.
 // Where that is not true of everything, what fails again waits as long as before. The

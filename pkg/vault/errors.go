@@ -32,7 +32,10 @@ var kindNames = [...]string{"permanent", "denied", "invalid token", "not found",
 func (k Kind) String() string { return kindNames[k] }
 
 // Temporary tells whether waiting alone may help.
-func (k Kind) Temporary() bool { return k == Sealed || k == RateLimited || k == Unavailable }
+func (k Kind) Temporary() bool { return k.Away() || k == RateLimited }
+
+// Away tells whether the whole server does not serve: nothing asked of it would succeed.
+func (k Kind) Away() bool { return k == Sealed || k == Unavailable }
 
 // Error is a failed request, classified. It never holds a secret value.
 type Error struct {

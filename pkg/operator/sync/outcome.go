@@ -46,8 +46,7 @@ func stuck(reason string, err error) outcome {
 func failed(reason string, err error) outcome {
 	o := outcome{Outcome: status.Outcome{State: stateOf(err), Reason: reason, Message: text(err)}, backoff: true}
 	o.asked = vault.RetryAfter(err)
-	kind := vault.KindOf(err)
-	o.away = kind == vault.Unavailable || kind == vault.Sealed
+	o.away = vault.KindOf(err).Away()
 	return o
 }
 
