@@ -101,9 +101,9 @@ func TestReloadByHandshakes(t *testing.T) {
 		must(t, os.Rename(filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data")))
 	}
 	version("first")
+	begun := time.Now() // no look at the files is older
 	l := listen(t, serve.Spec{Network: "tcp", Address: "127.0.0.1:0", TLS: &serve.TLS{CertFile: dir + "/..data/crt", KeyFile: dir + "/..data/key"}})
 	run(t, l, hello)
-	begun := time.Now()
 	version("second")
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
