@@ -5,22 +5,25 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+	"sync"
 )
 
 // Build makes the targets available ([AllTargets] when none is given) and
-// writes its progress to w. What is there already costs milliseconds; from an
-// empty cache the default targets take about ten minutes on two cores. Two
-// builds at the same time wait for each other. A failed build leaves the cache
+// writes its progress to w. What is there already costs milliseconds; from empty
+// caches all of them take more than half an hour on two cores. Two builds at the
+// same time wait for each other. A failed build leaves the cache
 // as it was.
 func Build(ctx context.Context, w io.Writer, targets ...Target) error {
 	if len(targets) == 0 {
 		targets = AllTargets()
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var fetching sync.WaitGroup
+	defer fetching.Wait()
+	defer cancel()
+	fetching.Go(func() { fetch(ctx, targets) })
 	for _, t := range targets {
 		if err := buildOne(ctx, w, t); err != nil {
 			return err
@@ -89,19 +92,9 @@ func (s slot) build(ctx context.Context, w io.Writer) error {
 // compile runs `go build -v`, which names each package that it compiles: those
 // lines feed the progress, all others are kept for the error.
 func (s slot) compile(ctx context.Context, out string, p *progress) error {
-	args := append([]string{"build", "-v", "-o", out}, s.flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, s.pkg)...)
-	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
-	cmd.Env = append(cmd.Env, s.env...)
+	cmd := s.command(ctx, "build", "-v", "-o", out)
 	sink := &compilerOutput{progress: p}
 	cmd.Stdout, cmd.Stderr = sink, sink
-	// The go command removes its work directory when it is interrupted, but not
-	// when it is killed. In a group of its own it and its compilers get the
-	// interrupt from here, once, and not a second time from the terminal.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
-	cmd.WaitDelay = 5 * time.Second
 	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:

@@ -39,7 +39,8 @@
 // own that pin the servers; [Build] (`make lab`, or `go run ./test/lab/cmd/lab
 // build`) compiles them once into a cache, PostgreSQL and OpenLDAP come from the
 // distribution. The cache is keyed by what goes into a build, so a second run
-// does nothing. A missing binary fails a test ([NotBuiltError]) and never skips
+// does nothing. The programs that may choose their libraries use the same versions, so
+// that the packages of Kubernetes are compiled once. A missing binary fails a test ([NotBuiltError]) and never skips
 // it. The cache lies in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
 // cache directory.
 //

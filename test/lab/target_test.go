@@ -43,7 +43,7 @@ func TestRecipeFor(t *testing.T) {
 		"kubernetes/go.mod": "module x\n\nrequire k8s.io/kubernetes v1.36.3\n",
 		"helm/go.mod":       "module x\n\nrequire k8s.io/client-go v0.37.0 // indirect\n",
 	})
-	common := []string{"-trimpath", "-buildvcs=false"}
+	common := []string{"-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"}
 	const versions = "-ldflags=-s -w" +
 		" -X k8s.io/component-base/version.gitVersion=v1.36.3 -X k8s.io/component-base/version.gitTreeState=clean" +
 		" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" +

@@ -16,6 +16,6 @@ func helmRecipe(src string, r *recipe) error {
 	}
 	const variables = "helm.sh/helm/v3/pkg/chartutil"
 	_, minor := majorMinor(version) // v0.36.1 is of Kubernetes 1.36
-	r.flags[2] += " -X " + variables + ".k8sVersionMajor=1 -X " + variables + ".k8sVersionMinor=" + minor
+	r.flags[len(r.flags)-1] += " -X " + variables + ".k8sVersionMajor=1 -X " + variables + ".k8sVersionMinor=" + minor
 	return nil
 }
