@@ -40,7 +40,7 @@ image: ## make the image without a container engine: bin/image, a layout; bin/im
 	@ls -lh bin/image-*
 
 .PHONY: lab
-lab: ## build or install the real servers of the tests (three quarters of an hour once, then nothing)
+lab: ## build or install the real servers of the tests (half an hour once, then nothing)
 	@$(LAB) build
 
 .PHONY: cluster
