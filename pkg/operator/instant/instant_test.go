@@ -195,7 +195,7 @@ func TestFollow(t *testing.T) {
 	v := newServer(t)
 	l, s := run(t), v.session()
 	a, b, other := newBell(), newBell(), newBell()
-	v.mu.Lock() // no subscription stands before all follow
+	v.mu.Lock()   // no subscription stands before all follow
 	for range 3 { // as each look at an object does
 		l.Follow("a", s, "kv*", []string{"secret/data/x"}, Hears{Change: a.ring})
 		l.Follow("b", s, "kv", []string{"secret/data/x", "secret/data/y"}, Hears{Change: b.ring})
