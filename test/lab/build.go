@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // Build makes the targets available ([AllTargets] when none is given) and
@@ -103,6 +106,22 @@ func (s slot) compile(ctx context.Context, out string, p *progress) error {
 		return fmt.Errorf("go build: %w:\n%s", err, sink.messages())
 	}
 	return nil
+}
+
+// command is one of the go command for the target's package, in its module.
+func (s slot) command(ctx context.Context, verb string, args ...string) *exec.Cmd {
+	args = append(append([]string{verb}, args...), s.flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, s.pkg)...)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
+	cmd.Env = append(cmd.Env, s.env...)
+	// The go command removes its work directory when it is interrupted, but not
+	// when it is killed. In a group of its own it and its compilers get the
+	// interrupt from here, once, and not a second time from the terminal.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
 }
 
 // compilerOutput splits what `go build -v` prints.

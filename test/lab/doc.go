@@ -40,8 +40,8 @@
 // build`) compiles them once into a cache, PostgreSQL and OpenLDAP come from the
 // distribution. The cache is keyed by what goes into a build, so a second run
 // does nothing. The programs that may choose their libraries use the same versions, so
-// that the packages of Kubernetes are compiled once. A missing binary fails a test ([NotBuiltError]) and never skips
-// it. The cache lies in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
+// that the packages of Kubernetes are compiled once. A missing binary fails a test
+// ([NotBuiltError]) and never skips it. The cache lies in $VAULTK8S_LAB_DIR, by default vaultk8s-lab in the user's
 // cache directory.
 //
 // Vault's server module is licensed under the BUSL: it is built and run for

@@ -127,6 +127,7 @@ func TestVisitWritesDownFirst(t *testing.T) {
 		s := staticSecret("db")
 		w.create(s)
 		w.wantWrites(map[string]int{"create Secret": 1})
+		w.wantEvents()
 		w.vault.PutKV("secret", "app/db", map[string]any{"password": "b"})
 		w.edit(s, func() { s.Spec.RefreshAfter = "30s" })
 		pass(time.Minute)
