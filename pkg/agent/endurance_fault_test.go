@@ -1,6 +1,8 @@
 package agent_test
 
 import (
+	"bytes"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -75,10 +77,34 @@ func (h *hour) plan() []*plantedFault {
 }
 
 // oneOfFour plays a fault for one of four requests, at random: a pattern could meet
-// each attempt of one lease.
+// each attempt of one lease. Chance could as well, in one of a hundred hours, so it
+// never meets more than three attempts in a row to do the same.
 func (h *hour) oneOfFour(f fakevault.Fault) func() func() {
-	f.Path, f.Match = "*", func(*http.Request) bool { return rand.IntN(4) == 0 }
+	met := map[string]int{}
+	f.Path, f.Match = "*", func(r *http.Request) bool {
+		request := h.requestText(r)
+		if met[request] == 3 || rand.IntN(4) > 0 {
+			delete(met, request)
+			return false
+		}
+		met[request]++
+		return true
+	}
 	return func() func() { return h.vault.Fault(f) }
+}
+
+// requestText is what a request asks for: renewals of different leases have the
+// same path.
+func (h *hour) requestText(r *http.Request) string {
+	if r.Body == nil {
+		return r.URL.Path
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		h.t.Errorf("the body of %s %s: %v", r.Method, r.URL.Path, err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r.URL.Path + " " + string(body)
 }
 
 // revokeSome revokes each tenth lease. The agent finds out when it renews, 73 % of
