@@ -37,12 +37,11 @@ func (g grace) run(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = outputDelay
 	defer g.roster.lend(cmd)()
-	if err := children.start(cmd); err != nil {
+	if err := g.roster.start(cmd); err != nil {
 		return err
 	}
 	defer children.forget(cmd.Process.Pid)
 	cmd.Env = nil // holds secrets, and is not needed any more
-	g.roster.add(cmd.Process)
 	defer g.roster.remove(cmd.Process)
 	group := cmd.Process.Pid
 	exited := make(chan struct{})

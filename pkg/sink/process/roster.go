@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,19 +16,32 @@ import (
 type roster struct {
 	mu       sync.Mutex
 	programs map[*os.Process]struct{}
-	begun    atomic.Bool // since the first program, for ever
+	begun    bool // since the first program, for ever
 }
 
 func newRoster() *roster { return &roster{programs: map[*os.Process]struct{}{}} }
 
-func (r *roster) add(p *os.Process) {
+// start starts a program and lists it. Whoever asks meanwhile waits: a program may
+// have spoken already, and who heard it may send it a signal at once.
+func (r *roster) start(cmd *exec.Cmd) error {
 	if r == nil {
-		return
+		return children.start(cmd)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.programs[p] = struct{}{}
-	r.begun.Store(true)
+	if err := children.start(cmd); err != nil {
+		return err
+	}
+	r.programs[cmd.Process] = struct{}{}
+	r.begun = true
+	return nil
+}
+
+// started tells whether a program was ever started.
+func (r *roster) started() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun
 }
 
 func (r *roster) remove(p *os.Process) {

@@ -162,7 +162,7 @@ func checkVariable(name string, value sensitive.String) error {
 
 // Started tells whether the application has been started yet: its program, or
 // the first program of its shell line.
-func (s *Supervisor) Started() bool { return s.roster.begun.Load() }
+func (s *Supervisor) Started() bool { return s.roster.started() }
 
 // Signal sends a signal to the application, or to each program of a shell line
 // that runs now, also to those that such a signal ends: in "app | tee log" both
