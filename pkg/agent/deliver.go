@@ -46,15 +46,8 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 	if a.asked.Swap(false) {
 		a.reload()
 	}
-	for _, u := range a.takeDue(time.Now()) {
-		if ctx.Err() != nil {
-			return time.Time{}
-		}
-		if next := a.pass(ctx, u); !next.IsZero() {
-			a.mu.Lock()
-			a.pending[u] = lease.Earliest(a.pending[u], next)
-			a.mu.Unlock()
-		}
+	if !a.passDue(ctx) {
+		return time.Time{}
 	}
 	a.queue.flush()
 	a.updateChild()
@@ -70,6 +63,29 @@ func (a *Agent) deliver(ctx context.Context) time.Time {
 		next = lease.Earliest(next, at)
 	}
 	return next
+}
+
+// passDue renders units until none is due: those that share a secret, and perhaps a
+// command, learn of its change one after the other. It tells whether the context
+// left it the time.
+func (a *Agent) passDue(ctx context.Context) bool {
+	for {
+		a.store.AwaitTold()
+		due := a.takeDue(time.Now())
+		for _, u := range due {
+			if ctx.Err() != nil {
+				return false
+			}
+			if next := a.pass(ctx, u); !next.IsZero() {
+				a.mu.Lock()
+				a.pending[u] = lease.Earliest(a.pending[u], next)
+				a.mu.Unlock()
+			}
+		}
+		if len(due) == 0 {
+			return true
+		}
+	}
 }
 
 // current tells whether nothing that the templates use has ended. What an agent

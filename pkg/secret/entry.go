@@ -105,6 +105,8 @@ func (e *entry) act(ctx context.Context, d decision) time.Time {
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
+	e.store.telling.RLock()
+	defer e.store.telling.RUnlock()
 	e.store.mu.Lock()
 	before := e.state
 	changed := e.keep(d, asked, response, err)

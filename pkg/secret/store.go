@@ -43,6 +43,7 @@ type Event struct {
 type Store struct {
 	schedule *lease.Schedule
 	options  Options
+	telling  sync.RWMutex // read-locked from before a new state can be seen until its watchers are told
 	mu       sync.Mutex
 	groups   map[Identity]*group
 	returned map[string]time.Time // by connection: when a Vault that was away was last found back

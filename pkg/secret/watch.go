@@ -71,6 +71,14 @@ func (w *Watch) State() State {
 	return w.entry.state
 }
 
+// AwaitTold returns when every watcher of each state that can be seen now has been
+// told of it: one of several that are told of a change may otherwise act on it
+// before the others know. No Notify may call it.
+func (s *Store) AwaitTold() {
+	s.telling.Lock()
+	s.telling.Unlock() //nolint:gocritic,staticcheck // those who held it are what is waited for
+}
+
 // Close ends the interest. A secret that nobody watches is kept for the linger
 // time of its policy, so that a template whose branches flip does not throw
 // credentials away and ask for new ones.

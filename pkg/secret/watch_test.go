@@ -2,7 +2,9 @@ package secret_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +49,31 @@ func TestDetachStopsEverything(t *testing.T) {
 		w.wantCalls()
 		if watch.State().Response == nil {
 			t.Error("a watch lost its state")
+		}
+	})
+}
+
+// Whoever acts on a change as soon as it is told can wait for the other watchers.
+func TestAwaitTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, secret.Policy{}, func(vault.Request) (*vault.Response, error) { return kv("a"), nil })
+		var told atomic.Int32
+		seen := make(chan int32, 1)
+		w.store.Watch(alice, read("secret/data/app"), func() {
+			told.Add(1)
+			go func() {
+				w.store.AwaitTold()
+				seen <- told.Load()
+			}()
+		})
+		w.store.Watch(alice, read("secret/data/app"), func() {
+			for range 1000 { // time for who does not wait
+				runtime.Gosched()
+			}
+			told.Add(1)
+		})
+		if got := <-seen; got != 2 {
+			t.Errorf("%d watchers were told, want both", got)
 		}
 	})
 }
