@@ -1,9 +1,11 @@
 package agent_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,11 +50,27 @@ func (h *hour) bad() []string {
 	for i := range hourCertificates {
 		bad = append(bad, h.badCertificate(i)...)
 	}
-	// A request that is tried again has a goroutine of its own.
-	if n := h.goroutines(); h.steady > 0 && n > h.steady && !h.faulty() {
-		bad = append(bad, fmt.Sprintf("%d goroutines, want %d as before", n, h.steady))
+	return append(append(bad, h.crowd()...), h.meter.takeBad()...)
+}
+
+// crowd tells of more goroutines than at rest that stay for several looks: the one
+// that runs finalizers comes and goes. A request that is tried again has a goroutine
+// of its own.
+func (h *hour) crowd() []string {
+	n := h.goroutines()
+	if h.steady == 0 || n <= h.steady || h.faulty() {
+		h.crowded = 0
+		return nil
 	}
-	return append(bad, h.meter.takeBad()...)
+	h.crowded++
+	if h.crowded < 3 {
+		return nil
+	}
+	var all bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
+		return []string{err.Error()}
+	}
+	return []string{fmt.Sprintf("%d goroutines, want %d as before:\n%s", n, h.steady, &all)}
 }
 
 // goroutines counts them. One that has returned counts until the runtime has put

@@ -55,6 +55,7 @@ type hour struct {
 	faults  []*plantedFault
 	written [hourValues][]time.Time // when each version was written
 	steady  int                     // goroutines at rest
+	crowded int                     // looks in a row that found more
 	heap    uint64                  // in use when it was warm
 	looks   int                     // that found everything well
 }
