@@ -59,7 +59,7 @@ func (c *cluster) helm(t *testing.T, args ...string) string {
 // await repeats a check until it succeeds.
 func await(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for err := check(); err != nil; err = check() {
 		if time.Now().After(deadline) {
 			t.Fatal(err)
