@@ -72,6 +72,9 @@ func (a *Agent) passDue(ctx context.Context) bool {
 	for {
 		a.store.AwaitTold()
 		due := a.takeDue(time.Now())
+		if len(due) == 0 {
+			return true
+		}
 		for _, u := range due {
 			if ctx.Err() != nil {
 				return false
@@ -81,9 +84,6 @@ func (a *Agent) passDue(ctx context.Context) bool {
 				a.pending[u] = lease.Earliest(a.pending[u], next)
 				a.mu.Unlock()
 			}
-		}
-		if len(due) == 0 {
-			return true
 		}
 	}
 }
