@@ -56,7 +56,11 @@ func TestDetachStopsEverything(t *testing.T) {
 // Whoever acts on a change as soon as it is told can wait for the other watchers.
 func TestAwaitTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, secret.Policy{}, func(vault.Request) (*vault.Response, error) { return kv("a"), nil })
+		opened := make(chan struct{})
+		w := newWorld(t, secret.Policy{}, func(vault.Request) (*vault.Response, error) {
+			<-opened
+			return kv("a"), nil
+		})
 		var told atomic.Int32
 		seen := make(chan int32, 1)
 		w.store.Watch(alice, read("secret/data/app"), func() {
@@ -72,6 +76,7 @@ func TestAwaitTold(t *testing.T) {
 			}
 			told.Add(1)
 		})
+		close(opened)
 		if got := <-seen; got != 2 {
 			t.Errorf("%d watchers were told, want both", got)
 		}
